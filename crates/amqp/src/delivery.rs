@@ -1,0 +1,52 @@
+//! A message in our hands.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::sync::mpsc;
+
+use crate::ledger::Ledger;
+
+/// A message taken from a queue. Settle it once its effect is committed; dropped unsettled, it
+/// stays with this channel and comes back when the channel closes.
+pub struct Delivery {
+    /// The task's name.
+    pub task: String,
+    /// The payload's version.
+    pub version: u16,
+    /// How often it was delivered before without being settled.
+    pub redeliveries: u64,
+    /// The JSON body.
+    pub payload: Vec<u8>,
+    pub(crate) ticket: Ticket,
+}
+
+impl Delivery {
+    /// Its effect is committed: acknowledge it.
+    pub fn settle(self) {
+        self.ticket.settle();
+    }
+}
+
+/// The right to settle one delivery.
+pub(crate) struct Ticket {
+    pub tag: u64,
+    pub desk: Arc<Desk>,
+    /// Kept by every delivery in hand: the consumer knows that none is left when all are dropped.
+    pub in_hand: mpsc::Sender<()>,
+}
+
+/// Where deliveries of one channel are settled.
+pub(crate) struct Desk {
+    pub ledger: Mutex<Ledger>,
+    pub settled: Notify,
+}
+
+impl Ticket {
+    fn settle(self) {
+        self.desk.ledger.lock().settled(self.tag);
+        self.desk.settled.notify_one();
+        drop(self.in_hand);
+    }
+}

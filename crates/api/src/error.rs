@@ -1,0 +1,231 @@
+//! Answers to what cannot be done, in the shape each family's clients expect.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// An error of the send and read family: GOV.UK Notify's envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotifyError {
+    status: u16,
+    errors: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Entry {
+    error: &'static str,
+    message: String,
+}
+
+impl NotifyError {
+    fn new(status: u16, class: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            errors: vec![Entry {
+                error: class,
+                message: message.into(),
+            }],
+        }
+    }
+
+    /// 400 with every violation of the request's schema.
+    pub fn validation(violations: Vec<String>) -> Self {
+        let entry = |message| Entry {
+            error: "ValidationError",
+            message,
+        };
+        Self {
+            status: 400,
+            errors: violations.into_iter().map(entry).collect(),
+        }
+    }
+
+    /// 400: well-formed, but it cannot be done.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequestError", message)
+    }
+
+    /// 400: a phone number that cannot be sent to.
+    pub fn invalid_phone(message: impl Into<String>) -> Self {
+        Self::new(400, "InvalidPhoneError", message)
+    }
+
+    /// 401: no credentials, or of an unknown scheme.
+    pub fn unauthorized(message: impl Into<String>) -> Self {
+        Self::new(401, "AuthError", message)
+    }
+
+    /// 403: credentials that do not hold.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, "AuthError", message)
+    }
+
+    /// 404: nothing of this id.
+    pub fn no_result() -> Self {
+        Self::new(404, "NoResultFound", "No result found")
+    }
+
+    /// 413: the body is larger than is taken.
+    pub fn too_large(limit: usize) -> Self {
+        let message = format!("Request body must not be larger than {limit} bytes");
+        Self::new(413, "RequestEntityTooLargeError", message)
+    }
+
+    /// 503: not accepted; the client may try again.
+    pub fn unavailable() -> Self {
+        Self::new(
+            503,
+            "ServiceUnavailableError",
+            "Not accepted. Please try again in a few seconds",
+        )
+    }
+}
+
+impl std::fmt::Display for NotifyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Messages may quote what the client sent; logs see the classes only.
+        let classes: Vec<_> = self.errors.iter().map(|entry| entry.error).collect();
+        write!(f, "{} {}", self.status, classes.join(", "))
+    }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    status_code: u16,
+    errors: &'a [Entry],
+}
+
+impl ResponseError for NotifyError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status_code());
+        if self.status == 503 {
+            response.insert_header(("Retry-After", "5"));
+        }
+        response.json(Envelope {
+            status_code: self.status,
+            errors: &self.errors,
+        })
+    }
+}
+
+impl From<carillon_store::Error> for NotifyError {
+    fn from(error: carillon_store::Error) -> Self {
+        match error {
+            carillon_store::Error::Gone => Self::no_result(),
+            error => {
+                tracing::error!(%error, "a request failed");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+/// An error of the management family: RFC 9457.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    trace_id: String,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FieldError {
+    /// The field, as a path.
+    pub field: String,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+impl Problem {
+    fn new(status: u16, title: &'static str, detail: Option<String>) -> Self {
+        let trace_id = carillon_core::id::mint().simple().to_string();
+        Self {
+            kind: "about:blank",
+            title,
+            status,
+            detail,
+            errors: Vec::new(),
+            trace_id,
+        }
+    }
+
+    /// 422 with every violation.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self {
+            errors,
+            ..Self::new(422, "The request is not valid", None)
+        }
+    }
+
+    /// 422 for one field.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        }])
+    }
+
+    /// 400: not JSON.
+    pub fn malformed(detail: String) -> Self {
+        Self::new(400, "The request body is not JSON", Some(detail))
+    }
+
+    /// 401 or 403.
+    pub fn not_admitted(status: u16, detail: &str) -> Self {
+        Self::new(status, "Not admitted", Some(detail.to_owned()))
+    }
+
+    /// 404.
+    pub fn gone() -> Self {
+        Self::new(404, "Not found", None)
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.status, self.title)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        // A problem serializes always; an empty body would be the worst that can happen.
+        let body = serde_json::to_string(self).unwrap_or_default();
+        HttpResponse::build(self.status_code())
+            .content_type("application/problem+json")
+            .body(body)
+    }
+}
+
+impl From<carillon_store::Error> for Problem {
+    fn from(error: carillon_store::Error) -> Self {
+        match error {
+            carillon_store::Error::Gone => Self::gone(),
+            carillon_store::Error::Conflict { constraint } => {
+                Self::new(409, "Already exists", Some(constraint))
+            }
+            carillon_store::Error::Refused(detail) => {
+                Self::new(422, "The request is not valid", Some(detail))
+            }
+            error => {
+                let problem = Self::new(503, "Temporarily unavailable", None);
+                tracing::error!(%error, trace_id = problem.trace_id, "a request failed");
+                problem
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The routes, by family: the only place that mounts them.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+
+use crate::routes::{callbacks, management, operations, read, send};
+
+/// Mounts everything but `/livez`, `/readyz` and `/metrics`.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    let resource = |path: &str| web::resource(path).default_service(web::route().to(not_allowed));
+    config
+        .service(resource("/email").post(send::email))
+        .service(resource("/sms").post(send::sms))
+        .service(resource("/v2/notifications/email").post(send::email))
+        .service(resource("/v2/notifications/sms").post(send::sms))
+        .service(resource("/v2/notifications").get(read::notification::page))
+        .service(resource("/v2/notifications/{id}").get(read::notification::one))
+        .service(resource("/v2/templates").get(read::template::list))
+        .service(resource("/v2/template/{id}").get(read::template::current))
+        .service(resource("/v2/template/{id}/version/{version}").get(read::template::version))
+        .service(resource("/v2/template/{id}/preview").post(read::template::preview))
+        .service(resource("/callbacks/sandbox").post(callbacks::sandbox))
+        .service(
+            resource("/_status")
+                .get(operations::status)
+                .post(operations::status),
+        )
+        .service(
+            web::scope("/api")
+                .route("/services", web::get().to(management::service::list))
+                .route("/services", web::post().to(management::service::create))
+                .route("/services/{id}", web::get().to(management::service::read))
+                .route(
+                    "/services/{id}",
+                    web::patch().to(management::service::update),
+                )
+                .route(
+                    "/services/{id}/safelist",
+                    web::post().to(management::service::safelist),
+                )
+                .route(
+                    "/services/{id}/senders",
+                    web::post().to(management::service::add_sender),
+                )
+                .route("/services/{id}/keys", web::get().to(management::key::list))
+                .route(
+                    "/services/{id}/keys",
+                    web::post().to(management::key::create),
+                )
+                .route(
+                    "/services/{id}/keys/{key}",
+                    web::delete().to(management::key::revoke),
+                )
+                .route(
+                    "/services/{id}/templates",
+                    web::get().to(management::template::list),
+                )
+                .route(
+                    "/services/{id}/templates",
+                    web::post().to(management::template::create),
+                )
+                .route(
+                    "/services/{id}/templates/{template}",
+                    web::patch().to(management::template::update),
+                )
+                .route(
+                    "/services/{id}/templates/{template}/versions",
+                    web::post().to(management::template::add_version),
+                )
+                .route(
+                    "/notifications/{id}/timeline",
+                    web::get().to(management::timeline::read),
+                )
+                .default_service(web::route().to(management::unknown)),
+        )
+        .default_service(web::route().to(unknown));
+}
+
+/// 404 outside the families, as GOV.UK's API answers it.
+async fn unknown(_: HttpRequest) -> HttpResponse {
+    HttpResponse::NotFound().json(json!({
+        "result": "error",
+        "message": "The requested URL was not found on the server. If you entered the URL manually \
+                    please check your spelling and try again.",
+    }))
+}
+
+/// 405, as GOV.UK's API answers it.
+async fn not_allowed(_: HttpRequest) -> HttpResponse {
+    HttpResponse::MethodNotAllowed().json(json!({
+        "result": "error",
+        "message": "The method is not allowed for the requested URL.",
+    }))
+}

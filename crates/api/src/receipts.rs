@@ -1,0 +1,64 @@
+//! Taking receipts: verified, then published together; the provider gets its 200 only after the
+//! confirm, for it forgets what it has reported.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use carillon_amqp::{Outgoing, Publisher};
+use carillon_core::queue::{Queue, RECEIPTS};
+use carillon_core::receipt::Receipt;
+use carillon_core::task::ApplyReceipts;
+use carillon_runtime::Tasks;
+use carillon_runtime::settings::Sandbox;
+use secrecy::SecretString;
+
+use crate::coalesce::Coalescer;
+
+/// Takes verified receipts.
+pub(crate) struct Receipts {
+    queues: HashMap<Queue, Coalescer<Receipt, bool>>,
+    /// Verifies the sandbox's signature; without a key its receipts are refused.
+    pub sandbox_key: Option<SecretString>,
+}
+
+/// Receipts that share one message.
+const BATCH: usize = 100;
+/// A provider waits seconds for an answer, then reports again.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
+
+impl Receipts {
+    pub fn start(tasks: &Tasks, sandbox: &Sandbox, publisher: Publisher) -> Self {
+        let queues = RECEIPTS
+            .into_iter()
+            .map(|queue| {
+                let publisher = publisher.clone();
+                let coalescer = Coalescer::start(tasks, "receipts", BATCH, move |receipts| {
+                    let publisher = publisher.clone();
+                    async move { publish(&publisher, queue, receipts).await }
+                });
+                (queue, coalescer)
+            })
+            .collect();
+        Self {
+            queues,
+            sandbox_key: sandbox.signing_key.clone(),
+        }
+    }
+
+    /// Hands a receipt on; whether it is safe.
+    pub async fn take(&self, queue: Queue, receipt: Receipt) -> bool {
+        match self.queues.get(&queue) {
+            Some(coalescer) => coalescer.submit(receipt).await.unwrap_or(false),
+            None => false,
+        }
+    }
+}
+
+async fn publish(publisher: &Publisher, queue: Queue, receipts: Vec<Receipt>) -> bool {
+    let task = ApplyReceipts { receipts };
+    let Ok(message) = Outgoing::task(queue, carillon_core::id::mint(), &task) else {
+        return false;
+    };
+    let published = tokio::time::timeout(CONFIRM_WITHIN, publisher.publish(&[message])).await;
+    matches!(published, Ok(Ok(())))
+}

@@ -1,0 +1,5 @@
+//! Providers' reports.
+
+mod sandbox;
+
+pub(crate) use sandbox::sandbox;

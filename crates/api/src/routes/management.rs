@@ -1,0 +1,18 @@
+//! Management under `/api`: for platform administrators.
+
+pub(crate) mod key;
+mod parsed;
+pub(crate) mod service;
+pub(crate) mod template;
+pub(crate) mod timeline;
+
+use actix_web::HttpResponse;
+use actix_web::ResponseError;
+
+use crate::auth::Admin;
+use crate::error::Problem;
+
+/// 404 within the family.
+pub(crate) async fn unknown(_: Admin) -> HttpResponse {
+    Problem::gone().error_response()
+}

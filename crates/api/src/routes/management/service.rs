@@ -1,0 +1,149 @@
+//! Services, their safelists and senders.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use carillon_core::channel::Channel;
+use carillon_core::id::{self, ServiceId};
+use carillon_core::recipient::{EmailAddress, PhoneNumber};
+use carillon_core::service::NewService;
+use carillon_store::service as store;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::parsed::{self, Parsed};
+use crate::auth::Admin;
+use crate::error::{FieldError, Problem};
+use crate::state::State;
+
+/// Every service.
+pub(crate) async fn list(_: Admin, state: Data<State>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(json!({ "services": store::list(&state.store).await? })))
+}
+
+/// One service.
+pub(crate) async fn read(
+    _: Admin,
+    path: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let id: ServiceId = parsed::id(&path)?;
+    Ok(HttpResponse::Ok().json(store::read(&state.store, id).await?))
+}
+
+/// Creates a service with its default SMS sender.
+pub(crate) async fn create(
+    body: Parsed<NewService>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let new = body.0;
+    let sms_sender = new.sms_sender();
+    let service = new
+        .into_service(ServiceId(id::mint()))
+        .map_err(|error| Problem::field(error.field, error.message))?;
+    store::create(&state.store, &service).await?;
+    store::add_sender(&state.store, service.id, Channel::Sms, &sms_sender, true).await?;
+    Ok(HttpResponse::Created().json(service))
+}
+
+/// What may be changed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Changes {
+    active: Option<bool>,
+    restricted: Option<bool>,
+    high_volume: Option<bool>,
+}
+
+/// Suspends, puts on or off trial, marks as high-volume.
+pub(crate) async fn update(
+    body: Parsed<Changes>,
+    path: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let Changes {
+        active,
+        restricted,
+        high_volume,
+    } = body.0;
+    let changes = store::Changes {
+        active,
+        restricted,
+        high_volume,
+    };
+    let id: ServiceId = parsed::id(&path)?;
+    Ok(HttpResponse::Ok().json(store::update(&state.store, id, &changes).await?))
+}
+
+/// Recipients for the safelist.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Safelist {
+    #[serde(default)]
+    email_addresses: Vec<String>,
+    #[serde(default)]
+    phone_numbers: Vec<String>,
+}
+
+/// Adds to the safelist; nothing is added when one recipient is wrong.
+pub(crate) async fn safelist(
+    body: Parsed<Safelist>,
+    path: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let service = store::read(&state.store, parsed::id(&path)?).await?;
+    let (mut recipients, mut errors) = (Vec::new(), Vec::new());
+    for (i, text) in body.0.email_addresses.iter().enumerate() {
+        match EmailAddress::parse(text) {
+            Ok(address) => recipients.push((Channel::Email, address.normalised())),
+            Err(error) => errors.push(FieldError {
+                field: format!("email_addresses[{i}]"),
+                message: error.to_string(),
+            }),
+        }
+    }
+    for (i, text) in body.0.phone_numbers.iter().enumerate() {
+        match PhoneNumber::parse(text, &service.region) {
+            Ok(number) => recipients.push((Channel::Sms, number.as_e164().to_owned())),
+            Err(error) => errors.push(FieldError {
+                field: format!("phone_numbers[{i}]"),
+                message: error.to_string(),
+            }),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
+    store::extend_safelist(&state.store, service.id, &recipients).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// A reply-to address or SMS sender.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewSender {
+    channel: Channel,
+    value: String,
+    #[serde(default)]
+    is_default: bool,
+}
+
+/// Adds a reply-to address or SMS sender.
+pub(crate) async fn add_sender(
+    body: Parsed<NewSender>,
+    path: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let NewSender {
+        channel,
+        value,
+        is_default,
+    } = body.0;
+    if let Err(message) = carillon_core::service::check_sender(channel, &value) {
+        return Err(Problem::field("value", message));
+    }
+    let service_id: ServiceId = parsed::id(&path)?;
+    let id = store::add_sender(&state.store, service_id, channel, &value, is_default).await?;
+    Ok(HttpResponse::Created().json(json!({
+        "id": id, "channel": channel, "value": value, "is_default": is_default,
+    })))
+}

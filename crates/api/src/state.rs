@@ -1,0 +1,53 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use carillon_amqp::Publisher;
+use carillon_runtime::App;
+use carillon_runtime::settings::Settings;
+use carillon_store::Store;
+
+use crate::accept::Accept;
+use crate::auth::Services;
+use crate::cache::Cache;
+use crate::fresh_read::FreshReads;
+use crate::receipts::Receipts;
+use crate::routes::send::template::Templates;
+
+/// Shared by all workers of the server.
+pub(crate) struct State {
+    pub settings: Arc<Settings>,
+    pub store: Store,
+    pub services: Services,
+    pub templates: Templates,
+    pub accept: Accept,
+    pub receipts: Receipts,
+    pub fresh_reads: FreshReads,
+    /// Where the outside reaches this API; no trailing slash.
+    pub public_url: String,
+}
+
+impl State {
+    pub fn new(app: &App, store: Store, publisher: Publisher) -> anyhow::Result<Self> {
+        let settings = Arc::clone(&app.settings);
+        let api = &settings.api;
+        let public_url = match &api.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", api.listen),
+        };
+        Ok(Self {
+            services: Services::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
+            templates: Templates::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
+            accept: Accept::start(&app.tasks, api, store.clone(), publisher.clone()),
+            receipts: Receipts::start(&app.tasks, &settings.sandbox, publisher),
+            fresh_reads: FreshReads::start(
+                &app.tasks,
+                store.clone(),
+                api.waiting_reads_per_service,
+            ),
+            public_url,
+            store,
+            settings,
+        })
+    }
+}

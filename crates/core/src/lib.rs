@@ -1,0 +1,37 @@
+//! Decisions of Carillon: pure functions over plain data.
+//!
+//! This crate knows no runtime, no connection, no HTTP. The wall clock is read in [`clock`] alone;
+//! everything else is given `now` as a value. The modules are listed in the order in which a
+//! message meets them.
+//!
+//! To add a state or an event, extend [`notification::Status::on`]; SQL guards follow because they
+//! are built from [`notification::Status::sources`].
+
+pub mod clock;
+#[macro_use]
+mod macros;
+pub mod id;
+
+pub mod channel;
+pub mod lane;
+pub mod reason;
+
+pub mod personalisation;
+pub mod recipient;
+pub mod sms;
+pub mod template;
+
+pub mod api_key;
+pub mod notification;
+pub mod service;
+
+pub mod attempt;
+pub mod pace;
+pub mod receipt;
+pub mod retry;
+pub mod timeline;
+
+pub mod breaker;
+pub mod queue;
+pub mod schedule;
+pub mod task;

@@ -1,0 +1,75 @@
+//! Reason codes: why a message was held, retried, skipped or failed.
+//!
+//! Every code is explained for operators in `docs/reasons.md`; a test keeps the two lists equal.
+
+/// A name that is not one of an enum's spellings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is not a {what}; allowed: {allowed}")]
+pub struct UnknownName {
+    /// The enum.
+    pub what: &'static str,
+    /// What was given.
+    pub given: String,
+    /// The spellings that exist.
+    pub allowed: String,
+}
+
+text_enum! {
+    /// Why something happened to a message. Written on its timeline.
+    pub enum Reason {
+        /// The broker could not take the message; PostgreSQL keeps it until it can.
+        BrokerAway = "broker-away",
+        /// A time in the future was asked for.
+        Scheduled = "scheduled",
+        /// The provider failed for a while; another try follows.
+        ProviderFailure = "provider-failure",
+        /// The provider asked for fewer calls per second.
+        ProviderRate = "provider-rate",
+        /// The provider's answer was lost: it may or may not have the message.
+        AnswerLost = "answer-lost",
+        /// The provider refused the message for good.
+        ProviderRejected = "provider-rejected",
+        /// The number of attempts of the lane's retry policy is used up.
+        AttemptsExhausted = "attempts-exhausted",
+        /// The worker that held the message vanished during or before the provider call.
+        LeaseExpired = "lease-expired",
+        /// The message was in no queue although it should have been.
+        FellOut = "fell-out",
+        /// A worker held the message without starting it for too long and gave it back.
+        GivenBack = "given-back",
+        /// The service was suspended after the message was accepted.
+        ServiceInactive = "service-inactive",
+        /// The template version could not be rendered with the stored values.
+        NotRenderable = "not-renderable",
+        /// No active provider is configured for the channel.
+        NoProvider = "no-provider",
+        /// The result belongs to a lease that had already been taken away.
+        StaleResult = "stale-result",
+        /// The provider reports delivery.
+        ReceiptDelivered = "receipt-delivered",
+        /// The provider reports a permanent failure.
+        ReceiptPermanent = "receipt-permanent-failure",
+        /// The provider reports a temporary failure that it will not retry.
+        ReceiptTemporary = "receipt-temporary-failure",
+        /// The provider reports that delivery takes longer.
+        ReceiptDelayed = "receipt-delayed",
+        /// The recipient complained.
+        ReceiptComplaint = "receipt-complaint",
+    }
+}
+
+text_enum! {
+    /// Why a payload went to quarantine instead of being handled.
+    pub enum QuarantineReason {
+        /// The bytes are not what the queue carries.
+        Malformed = "malformed",
+        /// The payload's name and version have no handler.
+        UnknownTask = "unknown-task",
+        /// PostgreSQL refuses the values.
+        RefusedByDatabase = "refused-by-database",
+        /// The id's time lies outside what is kept.
+        IdOutOfRange = "id-out-of-range",
+        /// A receipt names a notification that does not exist.
+        UnknownNotification = "unknown-notification",
+    }
+}

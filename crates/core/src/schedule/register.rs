@@ -1,0 +1,20 @@
+//! The register: every task that runs by the clock. Spread over the hour, so that they do not meet.
+
+use super::ScheduledTask;
+
+/// Creates the partitions of the days ahead.
+pub const KEEP_PARTITIONS_AHEAD: ScheduledTask = ScheduledTask {
+    name: "keep-partitions-ahead",
+    cron: "0 7 * * * *",
+    purpose: "create the daily partitions of notifications and their timeline a week ahead",
+};
+
+/// Removes slots that nobody will ask for again.
+pub const FORGET_OLD_SLOTS: ScheduledTask = ScheduledTask {
+    name: "forget-old-slots",
+    cron: "0 41 3 * * *",
+    purpose: "remove schedule slots older than thirty days",
+};
+
+/// The list.
+pub const ALL: &[ScheduledTask] = &[KEEP_PARTITIONS_AHEAD, FORGET_OLD_SLOTS];

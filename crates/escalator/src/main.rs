@@ -1,0 +1,17 @@
+//! `carillon-escalator`: advances incidents on their plans.
+
+use std::process::ExitCode;
+
+use carillon_runtime::About;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const ABOUT: About = About {
+    name: "carillon-escalator",
+    description: "Advances incidents on their plans",
+};
+
+fn main() -> ExitCode {
+    carillon_runtime::run(ABOUT, carillon_escalator::run)
+}

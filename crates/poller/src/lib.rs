@@ -1,0 +1,60 @@
+//! Relays what is due, drops lane markers, rescues what fell out, runs the schedule.
+//!
+//! Every loop is a reconciler: it takes no input but the database, so the crash path and the happy
+//! path are the same, and any number of pollers share the work without a leader.
+//!
+//! To add a scheduled task: a line in `carillon_core::schedule::register` and its function in
+//! [`schedules`].
+
+mod markers;
+mod publish;
+mod relay;
+mod rescue;
+mod schedules;
+
+use carillon_amqp::Publisher;
+use carillon_runtime::{App, ticker};
+use tokio_util::sync::CancellationToken;
+
+/// How often the register is looked at; slots are minutes apart at the least.
+const SCHEDULE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Runs until shutdown.
+///
+/// # Errors
+/// When the settings do not make sense.
+pub async fn run(app: App) -> anyhow::Result<()> {
+    let store = carillon_connect::store(&app.settings, "carillon-poller")?;
+    let amqp = carillon_connect::broker(&app.settings, "carillon-poller")?;
+    let publisher = Publisher::new(amqp);
+    let publishing = app.health.component("amqp-publisher");
+
+    carillon_connect::wait_for_database(&store, &app.shutdown).await;
+    let stop_publishing = CancellationToken::new();
+    let (stopped, connection) = (stop_publishing.clone(), publisher.clone());
+    app.tasks.spawn("publisher", async move {
+        connection
+            .run(stopped, |ready| publishing.set_ready(ready))
+            .await;
+    });
+
+    let settings = &app.settings.poller;
+    let grace = app.settings.delivery.lease + rescue::MARGIN;
+    let shutdown = &app.shutdown;
+    tokio::join!(
+        ticker::every(settings.relay_interval, shutdown, "relay", async || {
+            relay::all_due(&store, &publisher).await
+        }),
+        ticker::every(settings.marker_interval, shutdown, "markers", async || {
+            markers::drop_into_every_lane(&store, &publisher).await
+        }),
+        ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
+            rescue::all(&store, grace).await
+        }),
+        ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
+            schedules::run_what_is_due(&store).await
+        }),
+    );
+    stop_publishing.cancel();
+    Ok(())
+}

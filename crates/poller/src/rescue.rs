@@ -1,0 +1,37 @@
+//! Rescuing what fell out: rows whose worker vanished, rows that are in no queue.
+
+use std::time::Duration;
+
+use carillon_core::queue::Queue;
+use carillon_core::reason::Reason;
+use carillon_store::{Store, notification};
+
+/// Added to the lease: the longest that an id may be in a worker's hands without a claim.
+pub(crate) const MARGIN: Duration = Duration::from_secs(60);
+/// Rows of one statement.
+const BATCH: i64 = 1_000;
+
+/// Rescues everything there is; each rescue has its reason on the timeline and in the metric.
+pub(crate) async fn all(store: &Store, grace: Duration) -> anyhow::Result<()> {
+    loop {
+        let lost = notification::rescue_lost(store, BATCH).await?;
+        let fallen = notification::rescue_fallen(store, grace, BATCH).await?;
+        report(Reason::LeaseExpired, &lost);
+        report(Reason::FellOut, &fallen);
+        if lost.is_empty() && fallen.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn report(reason: Reason, queues: &[Queue]) {
+    for queue in queues {
+        metrics::counter!(
+            "carillon_rescued_total", "queue" => queue.as_str(), "reason" => reason.as_str()
+        )
+        .increment(1);
+    }
+    if !queues.is_empty() {
+        tracing::warn!(n_rows = queues.len(), reason = %reason, "rescued notifications");
+    }
+}

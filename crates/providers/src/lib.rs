@@ -1,0 +1,21 @@
+//! Calls to e-mail and SMS providers, with typed outcomes.
+//!
+//! A provider turns one [`OutgoingMessage`](outgoing::OutgoingMessage) into one
+//! [`Outcome`](carillon_core::attempt::Outcome) and keeps nothing. It never tries again by itself:
+//! whether and when to retry is the worker's decision, taken in PostgreSQL. Every call has its
+//! deadline inside, so a caller may await it plainly.
+//!
+//! This crate knows neither the database nor the broker.
+//!
+//! To add a provider: implement [`Provider`](provider::Provider) in a module of its own, build its
+//! client in [`http`], map every answer to an outcome in a table test, and hand it out wrapped in
+//! [`Instrumented`](instrument::Instrumented).
+
+pub mod outgoing;
+pub mod provider;
+
+pub mod http;
+pub mod instrument;
+pub mod sandbox;
+pub mod select;
+pub mod signature;

@@ -1,0 +1,155 @@
+//! Logs to stderr, and metrics for Prometheus to fetch.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use metrics::gauge;
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::settings::{LogFormat, Logging};
+use crate::tasks::spawn_detached;
+
+/// Upper bounds of the buckets of every histogram whose name ends in `_seconds`: from a cached
+/// read to a delivery that was retried for an hour.
+const SECONDS: [f64; 18] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    60.0, 600.0, 3600.0,
+];
+
+/// Samples of histograms wait in memory until they are rendered or this often moved to buckets.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What the metrics are now. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Telemetry {
+    handle: PrometheusHandle,
+}
+
+impl Telemetry {
+    /// Sets up logs and metrics of this process. Needs a tokio runtime to run in, and is for
+    /// [`run`](crate::run): a second call fails.
+    ///
+    /// # Errors
+    /// When the filter is not valid, or the process has logs or metrics already.
+    pub fn install(settings: &Logging) -> anyhow::Result<Self> {
+        install_logs(settings)?;
+        log_panics();
+        let recorder = recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder)
+            .map_err(|_| anyhow::anyhow!("metrics are recorded elsewhere already"))?;
+        describe_process();
+        let upkeep = handle.clone();
+        spawn_detached(async move {
+            loop {
+                tokio::time::sleep(UPKEEP_INTERVAL).await;
+                upkeep.run_upkeep();
+            }
+        });
+        Ok(Self { handle })
+    }
+
+    /// Renders metrics that nothing records: for tests, which share a process.
+    #[must_use]
+    pub fn unused() -> Self {
+        Self {
+            handle: recorder().handle(),
+        }
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+}
+
+fn recorder() -> PrometheusRecorder {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .expect("there are buckets")
+        .build_recorder()
+}
+
+fn describe_process() {
+    gauge!("carillon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    // A host whose clock is before 1970 reports 0.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    gauge!("process_start_time_seconds").set(now.as_secs_f64());
+}
+
+fn install_logs(settings: &Logging) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&settings.filter).context("reading telemetry.filter")?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    match settings.log_format {
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_span_list(false);
+            registry.with(lines).try_init()
+        }
+        LogFormat::Pretty => {
+            let lines = lines.compact().with_ansi(io::stderr().is_terminal());
+            registry.with(lines).try_init()
+        }
+    }
+    .context("setting up logs")
+}
+
+/// A panic is a log line like any other, so that whoever reads JSON lines sees it.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(place, "panic: {message}");
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::{histogram, with_local_recorder};
+
+    use super::*;
+
+    #[test]
+    fn durations_have_buckets() {
+        let recorder = recorder();
+        let telemetry = Telemetry {
+            handle: recorder.handle(),
+        };
+        with_local_recorder(&recorder, || {
+            histogram!("carillon_call_seconds").record(0.2);
+        });
+        let text = telemetry.render();
+        assert!(
+            text.contains(r#"carillon_call_seconds_bucket{le="0.1"} 0"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"carillon_call_seconds_bucket{le="0.25"} 1"#),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_build_is_a_metric() {
+        let recorder = recorder();
+        let telemetry = Telemetry {
+            handle: recorder.handle(),
+        };
+        with_local_recorder(&recorder, describe_process);
+        let text = telemetry.render();
+        assert!(text.contains("carillon_build_info{version="), "{text}");
+        assert!(text.contains("process_start_time_seconds "), "{text}");
+    }
+}

@@ -1,0 +1,1 @@
+SELECT carillon_now() AS now

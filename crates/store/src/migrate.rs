@@ -1,0 +1,73 @@
+//! Running the migrations.
+
+use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use crate::{Error, Result, Store};
+
+const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
+
+/// Runs what has not run yet and returns the names. Processes that start together take turns.
+/// Needs a multi-threaded runtime.
+///
+/// # Errors
+/// When PostgreSQL is away or a migration fails; those before it stay.
+pub async fn run(store: &Store) -> Result<Vec<String>> {
+    let mut conn = store.connection().await?;
+    let lock = format!(
+        "SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock({})",
+        crate::lock::MIGRATE
+    );
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, &lock).await?;
+    let mut harness = AsyncMigrationHarness::new(conn);
+    let ran = harness
+        .run_pending_migrations(MIGRATIONS)
+        .map(|versions| versions.iter().map(ToString::to_string).collect())
+        .map_err(|error| Error::Refused(error.to_string()));
+    let mut conn = harness.into_inner();
+    let unlock = format!(
+        "SELECT pg_advisory_unlock({}); RESET statement_timeout; RESET lock_timeout",
+        crate::lock::MIGRATE
+    );
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, &unlock).await?;
+    ran
+}
+
+/// Whether migrations are outstanding: an old database under new binaries.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn is_pending(store: &Store) -> Result<bool> {
+    #[derive(diesel::QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        n: i64,
+    }
+    let mut conn = store.connection().await?;
+    let known = diesel::migration::MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS)
+        .map_err(|error| Error::Refused(error.to_string()))?
+        .len();
+    let query = diesel::sql_query("SELECT count(*) AS n FROM __diesel_schema_migrations");
+    match query
+        .get_result::<Count>(&mut conn)
+        .await
+        .map_err(Error::from)
+    {
+        Ok(count) => Ok(usize::try_from(count.n).unwrap_or(0) < known),
+        Err(Error::Unavailable(text)) if text.contains("does not exist") => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Undoes every migration and runs them again; tests call it to prove the `down.sql` files.
+///
+/// # Errors
+/// When a migration fails.
+#[cfg(test)]
+pub(crate) async fn redo(store: &Store) -> Result<()> {
+    let mut harness = AsyncMigrationHarness::new(store.connection().await?);
+    harness
+        .revert_all_migrations(MIGRATIONS)
+        .and_then(|_| harness.run_pending_migrations(MIGRATIONS).map(|_| ()))
+        .map_err(|error| Error::Refused(error.to_string()))
+}

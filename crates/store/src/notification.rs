@@ -1,0 +1,25 @@
+//! Notifications: every outbound message, whatever its origin.
+//!
+//! In the order of a message's life: [`save()`], [`claim()`], [`mark()`], [`apply_receipts()`]; when it
+//! waits: [`hold()`], [`relay()`]; when it fell out: [`rescue_lost()`], [`rescue_fallen()`]; and for
+//! readers: [`read_many()`], [`read_page()`], [`timeline()`].
+
+mod claim;
+mod hold;
+mod mark;
+mod read;
+mod receipts;
+mod relay;
+mod rescue;
+mod save;
+mod timeline;
+
+pub use claim::{Claimed, claim};
+pub use hold::hold;
+pub use mark::{Marking, mark};
+pub use read::{Filter, Notification, read_many, read_page};
+pub use receipts::apply_receipts;
+pub use relay::{Relayed, relay};
+pub use rescue::{rescue_fallen, rescue_lost};
+pub use save::save;
+pub use timeline::{TimelineEntry, timeline};

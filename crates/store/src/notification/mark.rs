@@ -1,0 +1,122 @@
+//! Writing what came of delivery attempts, in batches over all tasks in hand.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use carillon_core::id::NotificationId;
+use carillon_core::notification::Status;
+use carillon_core::reason::Reason;
+use carillon_core::timeline::TimelineEvent;
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Result, Store};
+
+statement! {
+    Mark = "mark.sql" {
+        ids: Vec<NotificationId> => Array<SqlUuid>,
+        tokens: Vec<Uuid> => Array<SqlUuid>,
+        statuses: Vec<Status> => Array<Text>,
+        providers: Vec<Option<String>> => Array<Nullable<Text>>,
+        references: Vec<Option<String>> => Array<Nullable<Text>>,
+        events: Vec<TimelineEvent> => Array<Text>,
+        reasons: Vec<Option<Reason>> => Array<Nullable<Text>>,
+        retry_after_ms: Vec<Option<i64>> => Array<Nullable<BigInt>>,
+        counted: Vec<bool> => Array<Bool>,
+        details: Vec<Value> => Array<Jsonb>,
+        lowest: NotificationId => SqlUuid,
+        highest: NotificationId => SqlUuid,
+        actor: String => Text,
+    }
+}
+
+statement! {
+    MarkLate = "mark_late.sql" {
+        ids: Vec<NotificationId> => Array<SqlUuid>,
+        details: Vec<Value> => Array<Jsonb>,
+        actor: String => Text,
+    }
+}
+
+/// The result of one claimed delivery, decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marking {
+    /// The notification.
+    pub id: NotificationId,
+    /// The lease under which it was claimed.
+    pub token: Uuid,
+    /// The new status; `created` when it waits for another try.
+    pub status: Status,
+    /// The provider that was called.
+    pub provider: Option<String>,
+    /// The provider's id of the message.
+    pub reference: Option<String>,
+    /// What goes on the timeline.
+    pub event: TimelineEvent,
+    /// And why.
+    pub reason: Option<Reason>,
+    /// The wait before the next try, when it waits.
+    pub retry_after: Option<Duration>,
+    /// Whether it counts as an attempt of the retry policy.
+    pub counted: bool,
+    /// Facts for the timeline; no personal data.
+    pub detail: Value,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Marked {
+    #[diesel(sql_type = SqlUuid)]
+    id: NotificationId,
+}
+
+/// Writes a batch of results and their timeline entries. Results whose lease was taken away change
+/// no status and are written to the timeline only; returns how many those were.
+///
+/// # Errors
+/// When PostgreSQL is away: keep the results and try again; a repeat finds its lease gone and adds
+/// at most a late entry.
+pub async fn mark(store: &Store, batch: &[Marking], actor: &str) -> Result<usize> {
+    fn column<T>(batch: &[Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
+        batch.iter().map(of).collect()
+    }
+    let (Some(lowest), Some(highest)) = (
+        batch.iter().map(|m| m.id).min(),
+        batch.iter().map(|m| m.id).max(),
+    ) else {
+        return Ok(0);
+    };
+    let statement = Mark {
+        ids: column(batch, |m| m.id),
+        tokens: column(batch, |m| m.token),
+        statuses: column(batch, |m| m.status),
+        providers: column(batch, |m| m.provider.clone()),
+        references: column(batch, |m| m.reference.clone()),
+        events: column(batch, |m| m.event),
+        reasons: column(batch, |m| m.reason),
+        retry_after_ms: column(batch, |m| {
+            m.retry_after
+                .map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+        }),
+        counted: column(batch, |m| m.counted),
+        details: column(batch, |m| m.detail.clone()),
+        lowest,
+        highest,
+        actor: actor.to_owned(),
+    };
+    let mut conn = store.connection().await?;
+    let marked: Vec<Marked> = store.within_deadline(statement.load(&mut conn)).await?;
+    if marked.len() == batch.len() {
+        return Ok(0);
+    }
+    let marked: HashSet<_> = marked.into_iter().map(|m| m.id).collect();
+    let late: Vec<_> = batch.iter().filter(|m| !marked.contains(&m.id)).collect();
+    let statement = MarkLate {
+        ids: late.iter().map(|m| m.id).collect(),
+        details: late.iter().map(|m| m.detail.clone()).collect(),
+        actor: actor.to_owned(),
+    };
+    store.within_deadline(statement.execute(&mut conn)).await?;
+    Ok(late.len())
+}

@@ -1,0 +1,49 @@
+//! Rescuing what fell out, proved by lease or watermark, never guessed from age.
+
+use std::time::Duration;
+
+use carillon_core::queue::Queue;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::RunQueryDsl;
+
+use crate::{Result, Store};
+
+statement! {
+    RescueLost = "rescue_lost.sql" { limit: i64 => BigInt }
+}
+statement! {
+    RescueFallen = "rescue_fallen.sql" { grace_ms: i64 => BigInt, limit: i64 => BigInt }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Rescued {
+    #[diesel(sql_type = Text)]
+    queue: Queue,
+}
+
+/// Frees rows whose lease ran out and makes them due; returns the queue of each.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<Queue>> {
+    let mut conn = store.connection().await?;
+    let rescued: Vec<Rescued> = store
+        .within_deadline(RescueLost { limit }.load(&mut conn))
+        .await?;
+    Ok(rescued.into_iter().map(|r| r.queue).collect())
+}
+
+/// Makes rows due that are in no queue any more; `grace` is the longest a worker may hold an id
+/// that it has not claimed. Returns the queue of each.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn rescue_fallen(store: &Store, grace: Duration, limit: i64) -> Result<Vec<Queue>> {
+    let mut conn = store.connection().await?;
+    let statement = RescueFallen {
+        grace_ms: i64::try_from(grace.as_millis()).unwrap_or(i64::MAX),
+        limit,
+    };
+    let rescued: Vec<Rescued> = store.within_deadline(statement.load(&mut conn)).await?;
+    Ok(rescued.into_iter().map(|r| r.queue).collect())
+}

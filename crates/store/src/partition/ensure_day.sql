@@ -1,0 +1,1 @@
+SELECT ensure_day_partitions($1::date) AS made

@@ -1,0 +1,47 @@
+//! Payloads that could not be handled: kept whole, with the reason.
+
+use carillon_core::reason::QuarantineReason;
+use diesel::sql_types::{Bytea, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use crate::{Result, Store};
+
+statement! {
+    Put = "quarantine/put.sql" {
+        id: Uuid => SqlUuid,
+        queue: String => Text,
+        task: String => Text,
+        reason: QuarantineReason => Text,
+        detail: String => Text,
+        payload: Vec<u8> => Bytea,
+    }
+}
+
+/// Keeps a payload. `detail` must hold no personal data: it is shown to operators.
+///
+/// # Errors
+/// When PostgreSQL is away; do not acknowledge then.
+pub async fn put(
+    store: &Store,
+    queue: &str,
+    task: &str,
+    reason: QuarantineReason,
+    detail: &str,
+    payload: &[u8],
+) -> Result<()> {
+    let mut conn = store.connection().await?;
+    let put = Put {
+        id: carillon_core::id::mint(),
+        queue: queue.to_owned(),
+        task: task.to_owned(),
+        reason,
+        // PostgreSQL's text holds no NUL, and a quarantine that refuses is a crash loop.
+        detail: detail.replace('\0', "\u{fffd}"),
+        payload: payload.to_vec(),
+    };
+    store.within_deadline(put.execute(&mut conn)).await?;
+    metrics::counter!("carillon_quarantined_total", "queue" => queue.to_owned(), "reason" => reason.as_str())
+        .increment(1);
+    Ok(())
+}

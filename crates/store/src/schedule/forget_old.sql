@@ -1,0 +1,1 @@
+DELETE FROM schedule_slots WHERE slot < carillon_now() - interval '30 days'

@@ -1,0 +1,232 @@
+//! Services, with their senders and safelists.
+
+use carillon_core::channel::Channel;
+use carillon_core::id::{self, SenderId, ServiceId};
+use carillon_core::service::{Sender, Service};
+use carillon_schema::{service_safelist, service_senders, services};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::{Result, Store};
+
+#[derive(Queryable, Selectable, Insertable)]
+#[diesel(table_name = services)]
+struct ServiceRow {
+    id: ServiceId,
+    name: String,
+    active: bool,
+    restricted: bool,
+    high_volume: bool,
+    region: String,
+    email_from: String,
+    channels: Vec<Channel>,
+}
+
+impl From<ServiceRow> for Service {
+    fn from(row: ServiceRow) -> Self {
+        let ServiceRow {
+            id,
+            name,
+            active,
+            restricted,
+            high_volume,
+            region,
+            email_from,
+            channels,
+        } = row;
+        Self {
+            id,
+            name,
+            active,
+            restricted,
+            high_volume,
+            region,
+            email_from,
+            channels,
+        }
+    }
+}
+
+/// Creates a service.
+///
+/// # Errors
+/// [`crate::Error::Conflict`] when one of this name exists.
+pub async fn create(store: &Store, service: &Service) -> Result<()> {
+    let Service {
+        id,
+        name,
+        active,
+        restricted,
+        high_volume,
+        region,
+        email_from,
+        channels,
+    } = service.clone();
+    let row = ServiceRow {
+        id,
+        name,
+        active,
+        restricted,
+        high_volume,
+        region,
+        email_from,
+        channels,
+    };
+    let mut conn = store.connection().await?;
+    let insert = diesel::insert_into(services::table).values(row);
+    store.within_deadline(insert.execute(&mut conn)).await?;
+    Ok(())
+}
+
+/// Reads a service.
+///
+/// # Errors
+/// [`crate::Error::Gone`] when there is none.
+pub async fn read(store: &Store, id: ServiceId) -> Result<Service> {
+    let mut conn = store.connection().await?;
+    let select = services::table.find(id).select(ServiceRow::as_select());
+    let row: ServiceRow = store.within_deadline(select.first(&mut conn)).await?;
+    Ok(row.into())
+}
+
+/// Every service, by name.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn list(store: &Store) -> Result<Vec<Service>> {
+    let mut conn = store.connection().await?;
+    let select = services::table
+        .order(services::name)
+        .select(ServiceRow::as_select());
+    let rows: Vec<ServiceRow> = store.within_deadline(select.load(&mut conn)).await?;
+    Ok(rows.into_iter().map(Service::from).collect())
+}
+
+/// What a platform administrator may change of a service.
+#[derive(Debug, Clone, Default, AsChangeset)]
+#[diesel(table_name = services)]
+pub struct Changes {
+    /// Whether it may send.
+    pub active: Option<bool>,
+    /// Whether it is on trial.
+    pub restricted: Option<bool>,
+    /// Whether its inbox is apart.
+    pub high_volume: Option<bool>,
+}
+
+/// Changes a service.
+///
+/// # Errors
+/// [`crate::Error::Gone`] when there is none.
+pub async fn update(store: &Store, id: ServiceId, changes: &Changes) -> Result<Service> {
+    if changes.active.is_none() && changes.restricted.is_none() && changes.high_volume.is_none() {
+        return read(store, id).await;
+    }
+    let mut conn = store.connection().await?;
+    let update = diesel::update(services::table.find(id))
+        .set(changes.clone())
+        .returning(ServiceRow::as_returning());
+    let row: ServiceRow = store.within_deadline(update.get_result(&mut conn)).await?;
+    Ok(row.into())
+}
+
+/// Adds a reply-to address or SMS sender; a new default takes the place of the old one.
+///
+/// # Errors
+/// [`crate::Error::Conflict`] when the service has this value already.
+pub async fn add_sender(
+    store: &Store,
+    service_id: ServiceId,
+    channel: Channel,
+    value: &str,
+    is_default: bool,
+) -> Result<SenderId> {
+    let sender_id = SenderId(id::mint());
+    let mut conn = store.connection().await?;
+    if is_default {
+        let clear = diesel::update(service_senders::table)
+            .filter(service_senders::service_id.eq(service_id))
+            .filter(service_senders::channel.eq(channel))
+            .set(service_senders::is_default.eq(false));
+        store.within_deadline(clear.execute(&mut conn)).await?;
+    }
+    let insert = diesel::insert_into(service_senders::table).values((
+        service_senders::id.eq(sender_id),
+        service_senders::service_id.eq(service_id),
+        service_senders::channel.eq(channel),
+        service_senders::value.eq(value),
+        service_senders::is_default.eq(is_default),
+    ));
+    store.within_deadline(insert.execute(&mut conn)).await?;
+    Ok(sender_id)
+}
+
+/// A service's reply-to addresses and SMS senders.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn senders(store: &Store, service_id: ServiceId) -> Result<Vec<Sender>> {
+    let mut conn = store.connection().await?;
+    let select = service_senders::table
+        .filter(service_senders::service_id.eq(service_id))
+        .order(service_senders::id)
+        .select((
+            service_senders::id,
+            service_senders::channel,
+            service_senders::value,
+            service_senders::is_default,
+        ));
+    let rows: Vec<(SenderId, Channel, String, bool)> =
+        store.within_deadline(select.load(&mut conn)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, channel, value, is_default)| Sender {
+            id,
+            channel,
+            value,
+            is_default,
+        })
+        .collect())
+}
+
+/// Adds recipients to the safelist; those on it already stay.
+///
+/// # Errors
+/// [`crate::Error::Gone`] when the service does not exist.
+pub async fn extend_safelist(
+    store: &Store,
+    service_id: ServiceId,
+    recipients: &[(Channel, String)],
+) -> Result<()> {
+    let rows: Vec<_> = recipients
+        .iter()
+        .map(|(channel, recipient)| {
+            (
+                service_safelist::service_id.eq(service_id),
+                service_safelist::channel.eq(*channel),
+                service_safelist::normalised_recipient.eq(recipient.clone()),
+            )
+        })
+        .collect();
+    let mut conn = store.connection().await?;
+    let insert = diesel::insert_into(service_safelist::table)
+        .values(rows)
+        .on_conflict_do_nothing();
+    store.within_deadline(insert.execute(&mut conn)).await?;
+    Ok(())
+}
+
+/// The recipients on a service's safelist, in their normal form.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn safelist(store: &Store, service_id: ServiceId) -> Result<Vec<(Channel, String)>> {
+    let mut conn = store.connection().await?;
+    let select = service_safelist::table
+        .filter(service_safelist::service_id.eq(service_id))
+        .select((
+            service_safelist::channel,
+            service_safelist::normalised_recipient,
+        ));
+    store.within_deadline(select.load(&mut conn)).await
+}

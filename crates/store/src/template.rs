@@ -1,0 +1,315 @@
+//! Templates and their versions.
+
+use carillon_core::channel::Channel;
+use carillon_core::id::{ServiceId, TemplateId};
+use carillon_core::lane::Lane;
+use carillon_schema::{template_versions, templates};
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+
+use crate::{Error, Result, Store};
+
+/// A template at one of its versions.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct TemplateVersion {
+    /// The template.
+    pub id: TemplateId,
+    /// The tenant.
+    pub service_id: ServiceId,
+    /// The channel it is for.
+    pub channel: Channel,
+    /// Its name.
+    pub name: String,
+    /// Its lane.
+    pub lane: Lane,
+    /// Not to be used any more.
+    pub archived: bool,
+    /// When the template was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last edited.
+    pub updated_at: Option<DateTime<Utc>>,
+    /// The version.
+    pub version: i32,
+    /// The subject (e-mail).
+    pub subject: Option<String>,
+    /// The body.
+    pub body: String,
+    /// Who wrote this version.
+    pub created_by: String,
+}
+
+type Columns = (
+    (
+        templates::id,
+        templates::service_id,
+        templates::channel,
+        templates::name,
+        templates::lane,
+        templates::archived,
+        templates::created_at,
+        templates::updated_at,
+    ),
+    (
+        template_versions::version,
+        template_versions::subject,
+        template_versions::body,
+        template_versions::created_by,
+    ),
+);
+
+const COLUMNS: Columns = (
+    (
+        templates::id,
+        templates::service_id,
+        templates::channel,
+        templates::name,
+        templates::lane,
+        templates::archived,
+        templates::created_at,
+        templates::updated_at,
+    ),
+    (
+        template_versions::version,
+        template_versions::subject,
+        template_versions::body,
+        template_versions::created_by,
+    ),
+);
+
+type Row = (
+    (
+        TemplateId,
+        ServiceId,
+        Channel,
+        String,
+        Lane,
+        bool,
+        DateTime<Utc>,
+        Option<DateTime<Utc>>,
+    ),
+    (i32, Option<String>, String, String),
+);
+
+impl From<Row> for TemplateVersion {
+    fn from(
+        (
+            (id, service_id, channel, name, lane, archived, created_at, updated_at),
+            (version, subject, body, created_by),
+        ): Row,
+    ) -> Self {
+        Self {
+            id,
+            service_id,
+            channel,
+            name,
+            lane,
+            archived,
+            created_at,
+            updated_at,
+            version,
+            subject,
+            body,
+            created_by,
+        }
+    }
+}
+
+statement! {
+    Create = "template/create.sql" {
+        id: TemplateId => SqlUuid,
+        service_id: ServiceId => SqlUuid,
+        channel: Channel => Text,
+        name: String => Text,
+        lane: Lane => Text,
+        subject: Option<String> => Nullable<Text>,
+        body: String => Text,
+        created_by: String => Text,
+    }
+}
+
+statement! {
+    AddVersion = "template/add_version.sql" {
+        id: TemplateId => SqlUuid,
+        service_id: ServiceId => SqlUuid,
+        subject: Option<String> => Nullable<Text>,
+        body: String => Text,
+        created_by: String => Text,
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Integer)]
+    version: i32,
+}
+
+/// What a new template is made of.
+#[derive(Debug, Clone)]
+pub struct NewTemplate {
+    /// The channel it is for.
+    pub channel: Channel,
+    /// Its name.
+    pub name: String,
+    /// Its lane; set by a platform administrator.
+    pub lane: Lane,
+    /// The subject (e-mail).
+    pub subject: Option<String>,
+    /// The body.
+    pub body: String,
+}
+
+/// Creates a template with its first version.
+///
+/// # Errors
+/// [`Error::Gone`] when the service does not exist.
+pub async fn create(
+    store: &Store,
+    service_id: ServiceId,
+    new: NewTemplate,
+    created_by: &str,
+) -> Result<TemplateId> {
+    let id = TemplateId(carillon_core::id::mint());
+    let NewTemplate {
+        channel,
+        name,
+        lane,
+        subject,
+        body,
+    } = new;
+    let created_by = created_by.to_owned();
+    let create = Create {
+        id,
+        service_id,
+        channel,
+        name,
+        lane,
+        subject,
+        body,
+        created_by,
+    };
+    let mut conn = store.connection().await?;
+    store.within_deadline(create.execute(&mut conn)).await?;
+    Ok(id)
+}
+
+/// Appends a version, which becomes the current one, and returns its number.
+///
+/// # Errors
+/// [`Error::Gone`] when the service has no such template.
+pub async fn add_version(
+    store: &Store,
+    service_id: ServiceId,
+    id: TemplateId,
+    subject: Option<String>,
+    body: String,
+    created_by: &str,
+) -> Result<i32> {
+    let add = AddVersion {
+        id,
+        service_id,
+        subject,
+        body,
+        created_by: created_by.to_owned(),
+    };
+    let mut conn = store.connection().await?;
+    let version: Version = store.within_deadline(add.get_result(&mut conn)).await?;
+    Ok(version.version)
+}
+
+/// A service's template at its current version.
+///
+/// # Errors
+/// [`Error::Gone`] when the service has no such template.
+pub async fn read_current(
+    store: &Store,
+    service_id: ServiceId,
+    id: TemplateId,
+) -> Result<TemplateVersion> {
+    let mut conn = store.connection().await?;
+    let select = templates::table
+        .inner_join(template_versions::table)
+        .filter(templates::id.eq(id))
+        .filter(templates::service_id.eq(service_id))
+        .filter(template_versions::version.eq(templates::version))
+        .select(COLUMNS);
+    let row: Row = store.within_deadline(select.first(&mut conn)).await?;
+    Ok(row.into())
+}
+
+/// A service's template at a given version.
+///
+/// # Errors
+/// [`Error::Gone`] when the service has no such template or version.
+pub async fn read_version(
+    store: &Store,
+    service_id: ServiceId,
+    id: TemplateId,
+    version: i32,
+) -> Result<TemplateVersion> {
+    let mut conn = store.connection().await?;
+    let select = templates::table
+        .inner_join(template_versions::table)
+        .filter(templates::id.eq(id))
+        .filter(templates::service_id.eq(service_id))
+        .filter(template_versions::version.eq(version))
+        .select(COLUMNS);
+    let row: Row = store.within_deadline(select.first(&mut conn)).await?;
+    Ok(row.into())
+}
+
+/// A service's templates that are in use, at their current versions, newest first.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn list(
+    store: &Store,
+    service_id: ServiceId,
+    channel: Option<Channel>,
+) -> Result<Vec<TemplateVersion>> {
+    let mut conn = store.connection().await?;
+    let mut select = templates::table
+        .inner_join(template_versions::table)
+        .filter(templates::service_id.eq(service_id))
+        .filter(templates::archived.eq(false))
+        .filter(template_versions::version.eq(templates::version))
+        .order(templates::id.desc())
+        .select(COLUMNS)
+        .into_boxed();
+    if let Some(channel) = channel {
+        select = select.filter(templates::channel.eq(channel));
+    }
+    let rows: Vec<Row> = store.within_deadline(select.load(&mut conn)).await?;
+    Ok(rows.into_iter().map(TemplateVersion::from).collect())
+}
+
+/// Sets a template's lane, or archives it.
+///
+/// # Errors
+/// [`Error::Gone`] when the service has no such template.
+pub async fn update(
+    store: &Store,
+    service_id: ServiceId,
+    id: TemplateId,
+    lane: Option<Lane>,
+    archived: Option<bool>,
+) -> Result<()> {
+    #[derive(AsChangeset)]
+    #[diesel(table_name = templates)]
+    struct Changes {
+        lane: Option<Lane>,
+        archived: Option<bool>,
+    }
+    if lane.is_none() && archived.is_none() {
+        return Ok(());
+    }
+    let mut conn = store.connection().await?;
+    let update = diesel::update(templates::table.find(id))
+        .filter(templates::service_id.eq(service_id))
+        .set(Changes { lane, archived });
+    match store.within_deadline(update.execute(&mut conn)).await? {
+        0 => Err(Error::Gone),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,206 @@
+//! One delivery: render, call the provider, decide, hand the result to the marker.
+//!
+//! The claim wrote the attempt and its lease before any of this; no transaction is open while a
+//! provider is called.
+
+mod content;
+mod in_hand;
+mod marker;
+mod pacer;
+mod routes;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carillon_core::attempt::{Outcome, Verdict};
+use carillon_core::id::NotificationId;
+use carillon_core::reason::Reason;
+use carillon_core::retry::RetryPolicy;
+use carillon_providers::outgoing::OutgoingMessage;
+use carillon_providers::sandbox::SetupError;
+use carillon_runtime::settings::Settings;
+use carillon_runtime::{Tasks, crash_point};
+use carillon_store::Store;
+use carillon_store::notification::{Claimed, Marking};
+use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub(crate) use in_hand::TaskInHand;
+
+use content::{Contents, NotSendable};
+use marker::{Answer, Marker};
+use routes::{Route, Routes};
+
+/// A claimed row and the lease it is held under.
+pub(crate) struct Held {
+    row: Claimed,
+    token: Uuid,
+    lease_ends: Instant,
+}
+
+/// What all deliveries of the process share.
+pub(crate) struct Deliveries {
+    store: Store,
+    contents: Contents,
+    routes: Routes,
+    marker: Marker,
+    lease: Duration,
+    /// A call starts only with this much lease left: its time-out and a margin for the mark.
+    call_needs: Duration,
+    retry_scale: f64,
+    max_attempts: u32,
+}
+
+/// The wait of a message that could not start for a reason of ours.
+const HOLD: Duration = Duration::from_secs(5);
+
+impl Deliveries {
+    pub fn new(settings: &Settings, store: Store, tasks: &Tasks) -> Result<Self, SetupError> {
+        let timeout = settings.delivery.provider_timeout;
+        Ok(Self {
+            contents: Contents::new(store.clone(), settings.email.domain.clone()),
+            routes: Routes::new(store.clone(), &settings.sandbox.url, timeout)?,
+            marker: Marker::start(store.clone(), tasks),
+            lease: settings.delivery.lease,
+            call_needs: timeout + Duration::from_secs(2),
+            retry_scale: settings.retry.scale,
+            max_attempts: settings.retry.max_attempts,
+            store,
+        })
+    }
+
+    /// Claims those of the ids that can start now.
+    pub async fn claim(
+        &self,
+        ids: &[NotificationId],
+    ) -> carillon_store::Result<HashMap<NotificationId, Held>> {
+        let token = carillon_core::id::mint();
+        let lease_ends = Instant::now() + self.lease;
+        let claimed =
+            carillon_store::notification::claim(&self.store, ids, token, self.lease).await?;
+        Ok(claimed
+            .into_iter()
+            .map(|row| {
+                (
+                    row.id,
+                    Held {
+                        row,
+                        token,
+                        lease_ends,
+                    },
+                )
+            })
+            .collect())
+    }
+
+    /// Delivers one claimed row. The slot is free once the provider has answered; the task is
+    /// settled once the result is written.
+    pub async fn deliver(&self, held: Held, task: Arc<TaskInHand>, slot: OwnedSemaphorePermit) {
+        let marking = match self.prepare(&held).await {
+            Err(verdict) => marking(&held, verdict, None, json!({})),
+            Ok((message, route)) => self.call(&held, &message, &route).await,
+        };
+        crash_point!("worker.deliver.answered");
+        drop(slot);
+        self.marker.hand_over(Answer { marking, task }).await;
+    }
+
+    /// Everything that can be known before the call; an error is a verdict without one.
+    async fn prepare(&self, held: &Held) -> Result<(OutgoingMessage, Arc<Route>), Verdict> {
+        let row = &held.row;
+        let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        if attempt > self.policy(row).max_attempts {
+            // Its worker vanished on the last attempt, so no verdict was written then.
+            return Err(Verdict::give_up(Reason::AttemptsExhausted));
+        }
+        let content = match self.contents.of(row).await {
+            Ok(content) => content,
+            Err(NotSendable::Never(reason)) => return Err(Verdict::give_up(reason)),
+            Err(NotSendable::NotNow(error)) => {
+                tracing::warn!(notification.id = %row.id, %error, "cannot read what to send");
+                return Err(Verdict::hold(Reason::GivenBack, HOLD));
+            }
+        };
+        let Some(route) = self.routes.choose(row.channel, row.key_type).await else {
+            return Err(Verdict::hold(Reason::NoProvider, HOLD));
+        };
+        route.pacer.turn().await;
+        if held.lease_ends < Instant::now() + self.call_needs {
+            return Err(Verdict::hold(Reason::GivenBack, Duration::ZERO));
+        }
+        let message = OutgoingMessage {
+            id: row.id,
+            attempt,
+            recipient: row.normalised_recipient.clone(),
+            content,
+            unsubscribe_url: row.unsubscribe_url.clone(),
+        };
+        Ok((message, route))
+    }
+
+    async fn call(&self, held: &Held, message: &OutgoingMessage, route: &Route) -> Marking {
+        let outcome = route.provider.send(message).await;
+        match &outcome {
+            Outcome::Accepted { .. } => route.pacer.accepted(),
+            Outcome::Throttled { .. } => route.pacer.refused(),
+            Outcome::Rejected { .. } | Outcome::Failed { .. } | Outcome::Ambiguous { .. } => {}
+        }
+        let policy = self.policy(&held.row);
+        let verdict = Verdict::of(
+            &outcome,
+            message.attempt,
+            policy,
+            route.provider.has_receipts(),
+        );
+        let detail = json!({
+            "provider": route.provider.name(),
+            "attempt": message.attempt,
+            "outcome": outcome.name(),
+            "detail": outcome.detail(),
+            "reference": reference(&outcome),
+        });
+        let mut marking = marking(held, verdict, Some(route.provider.name()), detail);
+        marking.reference = reference(&outcome).map(ToOwned::to_owned);
+        marking
+    }
+
+    fn policy(&self, row: &Claimed) -> RetryPolicy {
+        let policy = RetryPolicy::of(row.channel, row.lane).scaled(self.retry_scale);
+        RetryPolicy {
+            max_attempts: self.max_attempts,
+            ..policy
+        }
+    }
+}
+
+fn reference(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Accepted { reference } => Some(reference),
+        _ => None,
+    }
+}
+
+fn marking(held: &Held, verdict: Verdict, provider: Option<&str>, detail: Value) -> Marking {
+    let Verdict {
+        status,
+        event,
+        reason,
+        retry_after,
+        counted,
+    } = verdict;
+    Marking {
+        id: held.row.id,
+        token: held.token,
+        status,
+        provider: provider.map(ToOwned::to_owned),
+        reference: None,
+        event,
+        reason,
+        retry_after,
+        counted,
+        detail,
+    }
+}

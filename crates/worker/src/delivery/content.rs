@@ -1,0 +1,125 @@
+//! What is sent: the template's version with the message's values.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carillon_core::channel::Channel;
+use carillon_core::id::{ServiceId, TemplateId};
+use carillon_core::personalisation::Personalisation;
+use carillon_core::reason::Reason;
+use carillon_core::service::Service;
+use carillon_core::template::Template;
+use carillon_providers::outgoing::Content;
+use carillon_store::notification::Claimed;
+use carillon_store::{Error, Store};
+use moka::future::Cache;
+use serde_json::Value;
+
+/// Why there is nothing to send.
+pub(crate) enum NotSendable {
+    /// It can never be sent.
+    Never(Reason),
+    /// What it needs cannot be read for now.
+    NotNow(String),
+}
+
+/// A template's version, parsed once.
+struct Parsed {
+    subject: Template,
+    body: Template,
+}
+
+/// Renders messages; versions never change and are kept, services are read again soon.
+pub(crate) struct Contents {
+    store: Store,
+    email_domain: String,
+    templates: Cache<(TemplateId, i32), Arc<Parsed>>,
+    services: Cache<ServiceId, Arc<Service>>,
+}
+
+/// Parsed versions kept in memory.
+const TEMPLATES: u64 = 10_000;
+/// How soon a suspended service's messages stop.
+const SERVICE_TTL: Duration = Duration::from_secs(5);
+
+impl Contents {
+    pub fn new(store: Store, email_domain: String) -> Self {
+        Self {
+            store,
+            email_domain,
+            templates: Cache::new(TEMPLATES),
+            services: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(SERVICE_TTL)
+                .build(),
+        }
+    }
+
+    /// The content of a claimed message.
+    pub async fn of(&self, row: &Claimed) -> Result<Content, NotSendable> {
+        let service = self.service(row.service_id).await?;
+        if !service.active {
+            return Err(NotSendable::Never(Reason::ServiceInactive));
+        }
+        let parsed = self.template(row).await?;
+        let Value::Object(values) = &row.personalisation else {
+            return Err(NotSendable::Never(Reason::NotRenderable));
+        };
+        let values = Personalisation::stored(values.clone());
+        Ok(match row.channel {
+            Channel::Email => {
+                let text = carillon_render::email(&parsed.subject, &parsed.body, &values);
+                Content::Email {
+                    from_name: service.name.clone(),
+                    from_address: format!("{}@{}", service.email_from, self.email_domain),
+                    reply_to: row.sender.clone(),
+                    subject: text.subject,
+                    text: text.body,
+                }
+            }
+            Channel::Sms => Content::Sms {
+                sender: row.sender.clone(),
+                body: carillon_render::sms(&parsed.body, &values, None),
+            },
+        })
+    }
+
+    async fn service(&self, id: ServiceId) -> Result<Arc<Service>, NotSendable> {
+        let read = async {
+            carillon_store::service::read(&self.store, id)
+                .await
+                .map(Arc::new)
+        };
+        self.services
+            .try_get_with(id, read)
+            .await
+            .map_err(|error| not_sendable(&error))
+    }
+
+    async fn template(&self, row: &Claimed) -> Result<Arc<Parsed>, NotSendable> {
+        let read = async {
+            let version = carillon_store::template::read_version(
+                &self.store,
+                row.service_id,
+                row.template_id,
+                row.template_version,
+            )
+            .await?;
+            Ok::<_, Error>(Arc::new(Parsed {
+                subject: Template::parse(version.subject.as_deref().unwrap_or_default()),
+                body: Template::parse(&version.body),
+            }))
+        };
+        self.templates
+            .try_get_with((row.template_id, row.template_version), read)
+            .await
+            .map_err(|error| not_sendable(&error))
+    }
+}
+
+fn not_sendable(error: &Error) -> NotSendable {
+    match error {
+        Error::Gone => NotSendable::Never(Reason::NotRenderable),
+        other => NotSendable::NotNow(other.to_string()),
+    }
+}

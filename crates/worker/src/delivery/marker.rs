@@ -1,0 +1,95 @@
+//! The marker: writes results coalesced over all tasks in hand, then settles their ids.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carillon_runtime::{Tasks, crash_point};
+use carillon_store::Store;
+use carillon_store::notification::Marking;
+use tokio::sync::mpsc;
+
+use super::TaskInHand;
+use crate::batch;
+
+/// One result and the task that waits for it.
+pub(crate) struct Answer {
+    pub marking: Marking,
+    pub task: Arc<TaskInHand>,
+}
+
+/// Takes results; when it is behind, handing over waits, and with it the claiming.
+#[derive(Clone)]
+pub(crate) struct Marker {
+    results: mpsc::Sender<Answer>,
+}
+
+/// The most results of one statement.
+const BATCH: usize = 200;
+/// How long a result waits for company.
+const WAIT: Duration = Duration::from_millis(10);
+/// Results in waiting.
+const BUFFER: usize = 2_000;
+/// The wait before writing again when PostgreSQL is away.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+
+impl Marker {
+    /// Starts the marker; it ends when the last sender is gone, having written everything.
+    pub fn start(store: Store, tasks: &Tasks) -> Self {
+        let (results, mut waiting) = mpsc::channel::<Answer>(BUFFER);
+        tasks.spawn("marker", async move {
+            while let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await {
+                write(&store, &batch).await;
+                crash_point!("worker.deliver.marked");
+                batch
+                    .into_iter()
+                    .for_each(|answer| answer.task.one_settled());
+            }
+        });
+        Self { results }
+    }
+
+    /// Hands a result over; the marker outlives every delivery of the process.
+    pub async fn hand_over(&self, result: Answer) {
+        if self.results.send(result).await.is_err() {
+            tracing::error!("the marker is gone; the lease will expire and the rescue take over");
+        }
+    }
+}
+
+/// Writes a batch, however long it takes: these calls were made and must be on record.
+async fn write(store: &Store, batch: &[Answer]) {
+    let markings: Vec<Marking> = batch.iter().map(|result| result.marking.clone()).collect();
+    let started = std::time::Instant::now();
+    let mut said = false;
+    loop {
+        match carillon_store::notification::mark(store, &markings, "worker").await {
+            Ok(n_late) => {
+                if n_late > 0 {
+                    metrics::counter!("carillon_late_results_total").increment(n_late as u64);
+                }
+                break;
+            }
+            Err(error) if error.is_transient() => {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!(n_rows = batch.len(), %error, "cannot write results; trying on");
+                }
+                tokio::time::sleep(TRY_AGAIN).await;
+            }
+            Err(error) => {
+                // A result that PostgreSQL refuses: its lease expires and the rescue takes over.
+                tracing::error!(n_rows = batch.len(), %error, "results are refused");
+                break;
+            }
+        }
+    }
+    metrics::histogram!("carillon_mark_seconds").record(started.elapsed().as_secs_f64());
+    for marking in &markings {
+        let reason = marking
+            .reason
+            .map_or("none", carillon_core::reason::Reason::as_str);
+        metrics::counter!(
+            "carillon_deliveries_total", "status" => marking.status.as_str(), "reason" => reason
+        )
+        .increment(1);
+    }
+}

@@ -1,0 +1,26 @@
+//! `carillon-worker`: carries out the tasks on the queues.
+
+use std::process::ExitCode;
+
+use carillon_runtime::{About, run_with};
+use carillon_worker::Roles;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(clap::Args)]
+struct Args {
+    /// The queues to consume, separated by commas; all when left out
+    #[arg(long, value_name = "QUEUES", default_value_t = Roles::all())]
+    queues: Roles,
+}
+
+fn main() -> ExitCode {
+    let about = About {
+        name: "carillon-worker",
+        description: "Saves, delivers and receipts notifications: carries out the tasks on the queues",
+    };
+    run_with(about, async |app, args: Args| {
+        carillon_worker::run(app, args.queues).await
+    })
+}

@@ -1,0 +1,68 @@
+//! The registry: which runner handles each queue.
+
+mod apply_receipts;
+mod deliver;
+mod mark_lane;
+mod save_notifications;
+
+use carillon_amqp::{Delivery, Subscription, topology};
+use carillon_core::queue::{DELIVERY, INBOXES, RECEIPTS};
+use tokio::sync::mpsc;
+
+use crate::context::Context;
+use crate::roles::Roles;
+
+/// Deliveries between the consumer and a runner; the prefetch is the real bound.
+const BUFFER: usize = 64;
+/// Unsettled inbox messages, each up to a hundred notifications.
+const SAVE_PREFETCH: u16 = 60;
+/// Unsettled deliver tasks, each up to a hundred ids: what a worker hoards stays small.
+const DELIVER_PREFETCH: u16 = 12;
+/// Unsettled receipt messages.
+const RECEIPT_PREFETCH: u16 = 200;
+
+/// Starts the runner of every queue in the roles and returns what they consume.
+pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscription> {
+    let mut subscriptions = Vec::new();
+    let mut subscribe = |name: String, prefetch: u16| -> mpsc::Receiver<Delivery> {
+        let (deliveries, runner) = mpsc::channel(BUFFER);
+        subscriptions.push(Subscription {
+            name,
+            prefetch,
+            deliveries,
+        });
+        runner
+    };
+    for queue in INBOXES.into_iter().filter(|queue| roles.include(*queue)) {
+        let inbox = subscribe(topology::name(prefix, queue), SAVE_PREFETCH);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("save", async move {
+            save_notifications::run(&cx_here, queue.as_str(), inbox).await;
+            Ok(())
+        });
+        // What exceeded the delivery limit was still accepted: it is saved one by one.
+        let dead = subscribe(topology::dead_name(prefix, queue), 1);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("save-dead", async move {
+            save_notifications::run(&cx_here, &queue.dead(), dead).await;
+            Ok(())
+        });
+    }
+    for queue in DELIVERY.into_iter().filter(|queue| roles.include(*queue)) {
+        let tasks = subscribe(topology::name(prefix, queue), DELIVER_PREFETCH);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("deliver", async move {
+            deliver::run(&cx_here, queue, tasks).await;
+            Ok(())
+        });
+    }
+    for queue in RECEIPTS.into_iter().filter(|queue| roles.include(*queue)) {
+        let receipts = subscribe(topology::name(prefix, queue), RECEIPT_PREFETCH);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("receipts", async move {
+            apply_receipts::run(&cx_here, queue, receipts).await;
+            Ok(())
+        });
+    }
+    subscriptions
+}

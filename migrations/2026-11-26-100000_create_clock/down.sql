@@ -1,0 +1,2 @@
+DROP FUNCTION carillon_now();
+DROP TABLE clock_offset;

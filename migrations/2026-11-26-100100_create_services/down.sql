@@ -1,0 +1,1 @@
+DROP TABLE service_safelist, service_senders, api_keys, services;
