@@ -20,6 +20,7 @@ development_settings() {
   local format=$1
   printf '%s\n' \
     "CARILLON__RETRY__SCALE=${CARILLON__RETRY__SCALE:-0.02}" \
+    "CARILLON__SHUTDOWN__DRAIN_S=${CARILLON__SHUTDOWN__DRAIN_S:-12}" \
     "CARILLON__TELEMETRY__LOG_FORMAT=${CARILLON__TELEMETRY__LOG_FORMAT:-$format}"
 }
 
@@ -38,7 +39,7 @@ start_process() {
   mapfile -t own < <(development_settings "$format")
   own+=("CARILLON__HEALTH__LISTEN=127.0.0.1:$(health_port_of "$name")" "CARILLON__SANDBOX__URL=$SANDBOX_URL")
   case $name in
-    api) own+=("CARILLON__API__LISTEN=${CARILLON_URL#http://}") ;;
+    api) own+=("CARILLON__API__LISTEN=${CARILLON_URL#http://}" "CARILLON__API__ADMIN_TOKEN=$ADMIN_TOKEN") ;;
     sandbox)
       own+=("CARILLON__SANDBOX__LISTEN=${SANDBOX_URL#http://}" "CARILLON__SANDBOX__LOG_FILE=$DEV/sandbox.log"
         "CARILLON__SANDBOX__CALLBACK_URL=$CARILLON_URL/callbacks/sandbox")

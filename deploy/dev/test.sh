@@ -46,7 +46,7 @@ verb_prove() {
   export CARILLON_PROVE=1
   # --workspace keeps the features as `test` builds them; only one package has a target of that name.
   run_suite prove "$PROVE_POSTGRES_SETTINGS" cargo test --workspace --locked --features "$FAILPOINTS" \
-    --test prove -- "$@" --nocapture --test-threads 1
+    --test prove -- "${@//-/_}" --nocapture --test-threads 1
 }
 
 run_suite() {

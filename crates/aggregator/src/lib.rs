@@ -3,19 +3,29 @@
 //!
 //! Must not know: how a message came about, nor how it is sent.
 
+use carillon_amqp::Publisher;
 use carillon_runtime::App;
-use tracing::info;
+use tokio_util::sync::CancellationToken;
 
 /// Does the work of the process until it is told to stop.
 ///
 /// # Errors
-/// None yet.
+/// When the settings do not make sense.
 pub async fn run(app: App) -> anyhow::Result<()> {
-    let admission = app.health.component("admission");
-    // The seam: the store and the broker session are opened here, the consumer of `messages` and
-    // the flush ticker become essential tasks, and the session reports by `admission.set_ready`.
-    info!("no plans yet: there is nothing to aggregate");
-    admission.set_ready(true);
+    let store = carillon_connect::store(&app.settings, "carillon-aggregator")?;
+    let amqp = carillon_connect::broker(&app.settings, "carillon-aggregator")?;
+    let publishing = app.health.component("amqp-publisher");
+    carillon_connect::wait_for_database(&store, &app.shutdown).await;
+
+    let stop_publishing = CancellationToken::new();
+    let stopped = stop_publishing.clone();
+    app.tasks.spawn("publisher", async move {
+        Publisher::new(amqp)
+            .run(stopped, |ready| publishing.set_ready(ready))
+            .await;
+    });
+    tracing::info!("no plans yet: there is nothing to admit or hold");
     app.shutdown.cancelled().await;
+    stop_publishing.cancel();
     Ok(())
 }

@@ -54,7 +54,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
             .await;
     });
 
-    let state = web::Data::new(State::new(&app, store, publisher)?);
+    let state = web::Data::new(State::new(&app, store, &publisher)?);
     let health = app.health.clone();
     let n_workers = match app.settings.api.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),

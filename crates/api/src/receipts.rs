@@ -27,7 +27,7 @@ const BATCH: usize = 100;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
 
 impl Receipts {
-    pub fn start(tasks: &Tasks, sandbox: &Sandbox, publisher: Publisher) -> Self {
+    pub fn start(tasks: &Tasks, sandbox: &Sandbox, publisher: &Publisher) -> Self {
         let queues = RECEIPTS
             .into_iter()
             .map(|queue| {

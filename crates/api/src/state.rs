@@ -28,7 +28,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn new(app: &App, store: Store, publisher: Publisher) -> anyhow::Result<Self> {
+    pub fn new(app: &App, store: Store, publisher: &Publisher) -> anyhow::Result<Self> {
         let settings = Arc::clone(&app.settings);
         let api = &settings.api;
         let public_url = match &api.public_url {

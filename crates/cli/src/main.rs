@@ -1,2 +1,7 @@
-//! main
-fn main() {}
+//! `carillon`: the command line for operators.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    carillon_cli::run()
+}

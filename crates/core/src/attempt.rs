@@ -62,6 +62,9 @@ impl Outcome {
     }
 }
 
+/// A throttled message waits at least this long: sooner it would only be refused again.
+const SHORTEST_THROTTLE: Duration = Duration::from_secs(1);
+
 /// What follows from an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
@@ -97,7 +100,9 @@ impl Verdict {
                 }
             }
             Outcome::Rejected { .. } => Self::give_up(Reason::ProviderRejected),
-            Outcome::Throttled { after } => Self::wait(Reason::ProviderRate, *after, false),
+            Outcome::Throttled { after } => {
+                Self::wait(Reason::ProviderRate, (*after).max(SHORTEST_THROTTLE), false)
+            }
             Outcome::Failed { .. } => Self::try_again(Reason::ProviderFailure, attempt, policy),
             Outcome::Ambiguous { .. } => Self::try_again(Reason::AnswerLost, attempt, policy),
         }

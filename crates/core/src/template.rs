@@ -179,7 +179,7 @@ pub fn check_texts(
     let mut violations = Vec::new();
     match (channel, subject) {
         (Channel::Email, None) => {
-            violations.push(("subject", "is needed for an e-mail".to_owned()))
+            violations.push(("subject", "is needed for an e-mail".to_owned()));
         }
         (Channel::Email, Some(text)) if text.trim().is_empty() => {
             violations.push(("subject", "must not be empty".to_owned()));

@@ -3,19 +3,29 @@
 //!
 //! Must not know: queues and providers. It writes rows, and others carry them on.
 
+use carillon_amqp::Publisher;
 use carillon_runtime::App;
-use tracing::info;
+use tokio_util::sync::CancellationToken;
 
 /// Does the work of the process until it is told to stop.
 ///
 /// # Errors
-/// None yet.
+/// When the settings do not make sense.
 pub async fn run(app: App) -> anyhow::Result<()> {
-    let engine = app.health.component("engine");
-    // The seam: the store is opened here, the engine becomes an essential task on a ticker woken
-    // by new incidents, and reports its first pass by `engine.set_ready`.
-    info!("no plans yet: there is nothing to escalate");
-    engine.set_ready(true);
+    let store = carillon_connect::store(&app.settings, "carillon-escalator")?;
+    let amqp = carillon_connect::broker(&app.settings, "carillon-escalator")?;
+    let publishing = app.health.component("amqp-publisher");
+    carillon_connect::wait_for_database(&store, &app.shutdown).await;
+
+    let stop_publishing = CancellationToken::new();
+    let stopped = stop_publishing.clone();
+    app.tasks.spawn("publisher", async move {
+        Publisher::new(amqp)
+            .run(stopped, |ready| publishing.set_ready(ready))
+            .await;
+    });
+    tracing::info!("no plans yet: there is nothing to escalate");
     app.shutdown.cancelled().await;
+    stop_publishing.cancel();
     Ok(())
 }

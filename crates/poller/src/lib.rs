@@ -40,6 +40,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 
     let settings = &app.settings.poller;
     let grace = app.settings.delivery.lease + rescue::MARGIN;
+    let rescue = rescue::Rescue::default();
     let shutdown = &app.shutdown;
     tokio::join!(
         ticker::every(settings.relay_interval, shutdown, "relay", async || {
@@ -49,7 +50,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
             markers::drop_into_every_lane(&store, &publisher).await
         }),
         ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
-            rescue::all(&store, grace).await
+            rescue.round(&store, grace).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
             schedules::run_what_is_due(&store).await

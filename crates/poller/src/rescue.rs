@@ -1,5 +1,6 @@
 //! Rescuing what fell out: rows whose worker vanished, rows that are in no queue.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carillon_core::queue::Queue;
@@ -11,8 +12,29 @@ pub(crate) const MARGIN: Duration = Duration::from_secs(60);
 /// Rows of one statement.
 const BATCH: i64 = 1_000;
 
-/// Rescues everything there is; each rescue has its reason on the timeline and in the metric.
-pub(crate) async fn all(store: &Store, grace: Duration) -> anyhow::Result<()> {
+/// Rescues, round by round.
+#[derive(Default)]
+pub(crate) struct Rescue {
+    /// Whether the last round found PostgreSQL away.
+    was_away: AtomicBool,
+}
+
+impl Rescue {
+    /// Rescues everything there is; each rescue has its reason on the timeline and in the metric.
+    ///
+    /// The first round after an outage rescues nothing: leases ran out meanwhile, and the workers
+    /// still have the results in hand.
+    pub async fn round(&self, store: &Store, grace: Duration) -> anyhow::Result<()> {
+        if self.was_away.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let rescued = all(store, grace).await;
+        self.was_away.store(rescued.is_err(), Ordering::Relaxed);
+        Ok(rescued?)
+    }
+}
+
+async fn all(store: &Store, grace: Duration) -> carillon_store::Result<()> {
     loop {
         let lost = notification::rescue_lost(store, BATCH).await?;
         let fallen = notification::rescue_fallen(store, grace, BATCH).await?;

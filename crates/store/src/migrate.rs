@@ -59,15 +59,18 @@ pub async fn is_pending(store: &Store) -> Result<bool> {
     }
 }
 
-/// Undoes every migration and runs them again; tests call it to prove the `down.sql` files.
+/// Undoes every migration and runs them again, losing all data: for tests, which prove the
+/// `down.sql` files with it. Needs a multi-threaded runtime.
 ///
 /// # Errors
-/// When a migration fails.
-#[cfg(test)]
-pub(crate) async fn redo(store: &Store) -> Result<()> {
+/// When PostgreSQL is away or a migration fails.
+pub async fn redo(store: &Store) -> Result<()> {
+    let refused =
+        |error: Box<dyn std::error::Error + Send + Sync>| Error::Refused(error.to_string());
     let mut harness = AsyncMigrationHarness::new(store.connection().await?);
+    harness.revert_all_migrations(MIGRATIONS).map_err(refused)?;
     harness
-        .revert_all_migrations(MIGRATIONS)
-        .and_then(|_| harness.run_pending_migrations(MIGRATIONS).map(|_| ()))
-        .map_err(|error| Error::Refused(error.to_string()))
+        .run_pending_migrations(MIGRATIONS)
+        .map_err(refused)?;
+    Ok(())
 }

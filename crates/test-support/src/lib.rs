@@ -1,1 +1,23 @@
-//! test-support
+//! Private databases, brokers, processes and whole installations for tests.
+//!
+//! Everything here is real: a database of its own in the PostgreSQL of `./dev test`, a queue prefix
+//! of its own in its RabbitMQ, the binaries just built. Nothing is stood in for. This crate knows
+//! no other crate of Carillon, so that all of them can use it in their tests.
+
+mod database;
+mod environment;
+mod eventually;
+mod ports;
+mod process;
+mod rabbitmq;
+mod servers;
+mod stack;
+
+pub use database::TestDatabase;
+pub use environment::Environment;
+pub use eventually::eventually;
+pub use ports::free_port;
+pub use process::Process;
+pub use rabbitmq::{amqp_url, prefix};
+pub use servers::{OwnPostgres, OwnRabbitmq};
+pub use stack::{Member, Stack, StackOptions};

@@ -17,7 +17,7 @@ const BUFFER: usize = 64;
 /// Unsettled inbox messages, each up to a hundred notifications.
 const SAVE_PREFETCH: u16 = 60;
 /// Unsettled deliver tasks, each up to a hundred ids: what a worker hoards stays small.
-const DELIVER_PREFETCH: u16 = 12;
+const DELIVER_PREFETCH: u16 = 8;
 /// Unsettled receipt messages.
 const RECEIPT_PREFETCH: u16 = 200;
 

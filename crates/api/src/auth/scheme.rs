@@ -47,12 +47,19 @@ impl Proof<'_> {
         }
         match self {
             Self::Jwt(jwt) => jwt.find_key(keys, now),
-            // Every key is compared in full: how long it takes says nothing.
-            Self::Secret(secret) => keys
-                .iter()
-                .filter(|key| bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes())))
-                .last()
+            Self::Secret(secret) => find_secret(keys, *secret)
                 .ok_or_else(|| NotifyError::forbidden("Invalid token: API key not found")),
         }
     }
+}
+
+/// Every key is compared in full: how long it takes says nothing.
+fn find_secret(keys: &[ApiKey], secret: Uuid) -> Option<&ApiKey> {
+    let mut found = None;
+    for key in keys {
+        if bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes())) {
+            found = Some(key);
+        }
+    }
+    found
 }

@@ -71,7 +71,7 @@ impl Routes {
             })
             .collect();
         // The database allows the kind `sandbox` only, so every choice leads there.
-        choose(&candidates, fastrand()).map(|_| Arc::clone(&self.sandbox))
+        choose(&candidates, rand::random()).map(|_| Arc::clone(&self.sandbox))
     }
 
     /// Reads the settings when they are due; when PostgreSQL is away the last ones stay in force.
@@ -94,9 +94,4 @@ impl Routes {
             }
         }
     }
-}
-
-/// A cheap die: the clock's nanoseconds are even enough to spread messages by weight.
-fn fastrand() -> u32 {
-    carillon_core::clock::now().timestamp_subsec_nanos()
 }

@@ -38,8 +38,6 @@ struct Lane<'a> {
 
 /// How often unstarted ids are looked at for having waited too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// With this many ids in hand no further task is taken in.
-const ENOUGH: usize = 4 * Deliver::MAX_IDS;
 /// The wait of ids that are given back: another worker may be free at once.
 const GIVEN_BACK_FOR: Duration = Duration::from_secs(1);
 
@@ -61,7 +59,9 @@ pub(crate) async fn run(cx: &Context, queue: Queue, mut tasks: mpsc::Receiver<De
             biased;
             () = cx.shutdown.cancelled() => return,
             _ = look.tick() => lane.give_back_what_waits().await,
-            task = tasks.recv(), if lane.unstarted.len() < ENOUGH => match task {
+            // Everything the prefetch lets through is taken in at once, so that the time an id
+            // has been in this worker's hands is known.
+            task = tasks.recv() => match task {
                 Some(task) => lane.take_in(task).await,
                 None => return,
             },

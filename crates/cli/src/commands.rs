@@ -1,0 +1,53 @@
+//! Every command.
+
+mod config;
+mod key;
+mod migrate;
+mod provider;
+mod queues;
+mod service;
+mod template;
+mod timeline;
+
+use clap::Subcommand;
+
+use crate::cx::Cx;
+
+/// What `carillon` can do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Migrate(migrate::Migrate),
+    /// Services: the tenants, with their senders and safelists
+    #[command(subcommand)]
+    Service(service::Service),
+    /// API keys of a service
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Templates of a service
+    #[command(subcommand)]
+    Template(template::Template),
+    /// Providers: who delivers a channel
+    #[command(subcommand)]
+    Provider(provider::Provider),
+    Timeline(timeline::Timeline),
+    Queues(queues::Queues),
+    /// Settings
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+impl Command {
+    /// Carries it out and returns what belongs on stdout.
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        match self {
+            Self::Migrate(command) => command.run(cx).await,
+            Self::Service(command) => command.run(cx).await,
+            Self::Key(command) => command.run(cx).await,
+            Self::Template(command) => command.run(cx).await,
+            Self::Provider(command) => command.run(cx).await,
+            Self::Timeline(command) => command.run(cx).await,
+            Self::Queues(command) => command.run(cx).await,
+            Self::Config(command) => command.run(cx),
+        }
+    }
+}

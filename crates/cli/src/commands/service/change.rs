@@ -1,0 +1,163 @@
+//! `carillon service update`, `safelist` and `add-sender`.
+
+use anyhow::Context;
+use carillon_core::channel::Channel;
+use carillon_core::recipient::{EmailAddress, PhoneNumber};
+use carillon_core::service::check_sender;
+use carillon_store::service::{self, Changes};
+use clap::Args;
+use serde_json::json;
+
+use super::{OfService, read};
+use crate::cx::Cx;
+use crate::failure::bad_argument;
+use crate::format::Output;
+use crate::parse;
+
+const UPDATE_HELP: &str = "\
+Examples:
+  carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --active false   # suspend it
+  carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --trial false    # let it go live";
+
+/// Suspend a service, put it on or off trial, give it an inbox of its own
+#[derive(Args)]
+#[command(after_help = UPDATE_HELP)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    of: OfService,
+    #[command(flatten)]
+    changes: Flags,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is changed: at least one thing.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+struct Flags {
+    /// Whether it may send
+    #[arg(long, value_name = "BOOL")]
+    active: Option<bool>,
+    /// Whether it reaches its safelist only
+    #[arg(long, value_name = "BOOL")]
+    trial: Option<bool>,
+    /// Whether its inbox is apart, so that it delays nobody
+    #[arg(long, value_name = "BOOL")]
+    high_volume: Option<bool>,
+}
+
+impl Update {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Flags {
+            active,
+            trial,
+            high_volume,
+        } = self.changes;
+        let changes = Changes {
+            active,
+            restricted: trial,
+            high_volume,
+        };
+        let service = service::update(&cx.store()?, self.of.service_id, &changes)
+            .await
+            .with_context(|| self.of.what())?;
+        self.output
+            .render(|| read::show(&service, &[], &[]), &service)
+    }
+}
+
+/// Add recipients that team keys and services on trial may reach
+#[derive(Args)]
+pub(crate) struct Safelist {
+    #[command(flatten)]
+    of: OfService,
+    /// E-mail addresses and phone numbers; nothing is added when one of them is wrong
+    #[arg(required = true, value_name = "RECIPIENT")]
+    recipients: Vec<String>,
+}
+
+impl Safelist {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let store = cx.store()?;
+        let service = self.of.read(&store).await?;
+        let recipients = self
+            .recipients
+            .iter()
+            .map(|text| recipient(text, &service.region))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        service::extend_safelist(&store, service.id, &recipients)
+            .await
+            .with_context(|| self.of.what())?;
+        let n_recipients = service::safelist(&store, service.id).await?.len();
+        Ok(format!("the safelist has {n_recipients} recipients"))
+    }
+}
+
+/// An e-mail address if there is an @ in it, else a phone number; in its normal form.
+fn recipient(text: &str, region: &str) -> anyhow::Result<(Channel, String)> {
+    let refused = |error: String| bad_argument(&format!("{text:?}"), error);
+    if text.contains('@') {
+        let address = EmailAddress::parse(text).map_err(|error| refused(error.to_string()))?;
+        return Ok((Channel::Email, address.normalised()));
+    }
+    let number = PhoneNumber::parse(text, region).map_err(|error| refused(error.to_string()))?;
+    Ok((Channel::Sms, number.as_e164().to_owned()))
+}
+
+/// Add a reply-to address or an SMS sender
+#[derive(Args)]
+pub(crate) struct AddSender {
+    #[command(flatten)]
+    of: OfService,
+    /// What it is for: a reply-to address (email) or a sender (sms)
+    #[arg(value_parser = parse::channel())]
+    channel: Channel,
+    /// The address, or the name or number shown as sender
+    value: String,
+    /// Used when a request names none, in the place of the former default
+    #[arg(long)]
+    default: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl AddSender {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Self {
+            of,
+            channel,
+            value,
+            default,
+            output,
+        } = self;
+        check_sender(channel, &value).map_err(|message| bad_argument("VALUE", message))?;
+        let id = service::add_sender(&cx.store()?, of.service_id, channel, &value, default)
+            .await
+            .with_context(|| format!("{} and sender {value:?}", of.what()))?;
+        let json = json!({ "id": id, "channel": channel, "value": &value, "is_default": default });
+        output.render(|| format!("added sender {id}"), json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_are_told_apart_and_normalised() {
+        let read = |text, region| recipient(text, region).map_err(|error| format!("{error:#}"));
+        assert_eq!(
+            read("Ada@Example.org", "GB"),
+            Ok((Channel::Email, "ada@example.org".into()))
+        );
+        assert_eq!(
+            read("07700 900111", "GB"),
+            Ok((Channel::Sms, "+447700900111".into()))
+        );
+        let error = read("12 monkeys", "GB").expect_err("no number");
+        assert!(
+            error.starts_with("bad arguments: \"12 monkeys\": "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! `carillon service list` and `show`.
+
+use anyhow::Context;
+use carillon_core::channel::Channel;
+use carillon_core::service::{Sender, Service};
+use carillon_store::service;
+use clap::Args;
+use serde_json::json;
+
+use super::OfService;
+use crate::cx::Cx;
+use crate::format::Output;
+use crate::table::{Column, shown, table};
+
+/// List all services
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl List {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let services = service::list(&cx.store()?)
+            .await
+            .context("cannot list services")?;
+        self.output
+            .render(|| list(&services), json!({ "services": &services }))
+    }
+}
+
+fn list(services: &[Service]) -> String {
+    let columns = [
+        Column::Left("ID"),
+        Column::Left("NAME"),
+        Column::Left("ACTIVE"),
+        Column::Left("TRIAL"),
+        Column::Left("HIGH VOLUME"),
+    ];
+    let rows: Vec<_> = services
+        .iter()
+        .map(|service| {
+            [
+                service.id.to_string(),
+                service.name.clone(),
+                yes(service.active),
+                yes(service.restricted),
+                yes(service.high_volume),
+            ]
+        })
+        .collect();
+    table(columns, &rows)
+}
+
+/// Show a service with its senders and safelist
+#[derive(Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    of: OfService,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Show {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let (store, id) = (cx.store()?, self.of.service_id);
+        let service = self.of.read(&store).await?;
+        let senders = service::senders(&store, id)
+            .await
+            .with_context(|| self.of.what())?;
+        let safelist = service::safelist(&store, id)
+            .await
+            .with_context(|| self.of.what())?;
+        let json = json!({
+            "service": &service,
+            "senders": senders.iter().map(|sender| json!({
+                "id": sender.id, "channel": sender.channel, "value": &sender.value,
+                "is_default": sender.is_default,
+            })).collect::<Vec<_>>(),
+            "safelist": safelist.iter().map(|(_, recipient)| recipient).collect::<Vec<_>>(),
+        });
+        self.output
+            .render(|| show(&service, &senders, &safelist), json)
+    }
+}
+
+/// One service with everything around it.
+pub(super) fn show(
+    service: &Service,
+    senders: &[Sender],
+    safelist: &[(Channel, String)],
+) -> String {
+    let mut facts = vec![
+        ("id", service.id.to_string()),
+        ("name", service.name.clone()),
+        ("active", yes(service.active)),
+        ("trial", yes(service.restricted)),
+        ("high volume", yes(service.high_volume)),
+        ("region", service.region.clone()),
+        ("e-mail from", service.email_from.clone()),
+    ];
+    for Sender {
+        channel,
+        value,
+        is_default,
+        ..
+    } in senders
+    {
+        let label = match channel {
+            Channel::Email => "reply-to",
+            Channel::Sms => "SMS sender",
+        };
+        let default = if *is_default { " (default)" } else { "" };
+        facts.push((label, format!("{value}{default}")));
+    }
+    facts.extend(
+        safelist
+            .iter()
+            .map(|(_, recipient)| ("safelist", recipient.clone())),
+    );
+    facts
+        .iter()
+        .map(|(label, value)| format!("{label:<12} {}\n", shown(value)))
+        .collect()
+}
+
+fn yes(is_so: bool) -> String {
+    if is_so { "yes" } else { "no" }.to_owned()
+}

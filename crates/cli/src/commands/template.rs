@@ -1,0 +1,73 @@
+//! `carillon template`.
+
+mod read;
+mod texts;
+mod write;
+
+use carillon_core::id::TemplateId;
+use clap::{Args, Subcommand};
+
+use super::service::OfService;
+use crate::cx::Cx;
+use crate::parse;
+
+/// Who is noted as author of what is written from a command line.
+pub(crate) const AUTHOR: &str = "command line";
+
+const CREATE_HELP: &str = "\
+((name)) in a text is replaced by the value of this name; ((name??text)) shows the text if the value
+is yes.
+
+Examples:
+  carillon template create SERVICE_ID 'One-time code' --channel sms --lane priority \\
+      --body '((code)) is your code.'
+  carillon template create SERVICE_ID Welcome --channel email --subject 'Hello ((name))' \\
+      --body-file welcome.txt";
+
+/// What can be done with templates.
+#[derive(Subcommand)]
+pub(crate) enum Template {
+    /// Create a template with its first version
+    #[command(after_help = CREATE_HELP)]
+    Create(write::Create),
+    /// List a service's templates in use, newest first
+    List(read::List),
+    /// Show a template's texts
+    Show(read::Show),
+    /// Append a version, which is used from then on; a text left out stays as it is
+    Edit(write::Edit),
+    /// Set a template's lane, for messages accepted from then on
+    SetLane(write::SetLane),
+    /// Archive a template: it cannot be used any more
+    Archive(write::Archive),
+}
+
+impl Template {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        match self {
+            Self::Create(command) => command.run(cx).await,
+            Self::List(command) => command.run(cx).await,
+            Self::Show(command) => command.run(cx).await,
+            Self::Edit(command) => command.run(cx).await,
+            Self::SetLane(command) => command.run(cx).await,
+            Self::Archive(command) => command.run(cx).await,
+        }
+    }
+}
+
+/// The template that a command is about.
+#[derive(Args)]
+pub(crate) struct OfTemplate {
+    #[command(flatten)]
+    pub of: OfService,
+    /// The template's id, as shown by `carillon template list`
+    #[arg(value_name = "TEMPLATE_ID", value_parser = parse::id::<TemplateId>)]
+    pub template_id: TemplateId,
+}
+
+impl OfTemplate {
+    /// The context of an error about it.
+    pub fn what(&self) -> String {
+        format!("{} and template {}", self.of.what(), self.template_id)
+    }
+}

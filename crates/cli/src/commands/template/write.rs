@@ -1,0 +1,151 @@
+//! `carillon template create`, `edit`, `set-lane` and `archive`.
+
+use anyhow::Context;
+use carillon_core::channel::Channel;
+use carillon_core::lane::Lane;
+use carillon_store::template::{self, NewTemplate};
+use clap::Args;
+use serde_json::json;
+
+use super::texts::{Body, check};
+use super::{AUTHOR, OfTemplate};
+use crate::commands::service::OfService;
+use crate::cx::Cx;
+use crate::format::Output;
+use crate::parse;
+
+#[derive(Args)]
+#[group(id = "new_body", required = true, args = ["body", "body_file"])]
+pub(crate) struct Create {
+    #[command(flatten)]
+    of: OfService,
+    /// Its name
+    #[arg(value_parser = parse::name)]
+    name: String,
+    /// What it is for
+    #[arg(long, value_parser = parse::channel())]
+    channel: Channel,
+    /// The subject; e-mail has one, a text message has none
+    #[arg(long)]
+    subject: Option<String>,
+    #[command(flatten)]
+    body: Body,
+    /// How urgent its messages are
+    #[arg(long, value_parser = parse::lane(), default_value = Lane::Normal.as_str())]
+    lane: Lane,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Create {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Self {
+            of,
+            name,
+            channel,
+            subject,
+            body,
+            lane,
+            output,
+        } = self;
+        let body = body.read()?.unwrap_or_default();
+        check(channel, subject.as_deref(), &body)?;
+        let new = NewTemplate {
+            channel,
+            name,
+            lane,
+            subject,
+            body,
+        };
+        let id = template::create(&cx.store()?, of.service_id, new, AUTHOR)
+            .await
+            .with_context(|| of.what())?;
+        let json = json!({ "id": id, "version": 1, "lane": lane });
+        output.render(|| format!("created template {id}"), json)
+    }
+}
+
+#[derive(Args)]
+#[group(id = "changed_text", required = true, multiple = true, args = ["subject", "body", "body_file"])]
+pub(crate) struct Edit {
+    #[command(flatten)]
+    of: OfTemplate,
+    /// The new subject
+    #[arg(long)]
+    subject: Option<String>,
+    #[command(flatten)]
+    body: Body,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Edit {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Self {
+            of,
+            subject,
+            body,
+            output,
+        } = self;
+        let (service_id, id) = (of.of.service_id, of.template_id);
+        let body = body.read()?;
+        let store = cx.store()?;
+        let old = template::read_current(&store, service_id, id)
+            .await
+            .with_context(|| of.what())?;
+        let (subject, body) = (subject.or(old.subject), body.unwrap_or(old.body));
+        check(old.channel, subject.as_deref(), &body)?;
+        let version = template::add_version(&store, service_id, id, subject, body, AUTHOR)
+            .await
+            .with_context(|| of.what())?;
+        let json = json!({ "id": id, "version": version });
+        output.render(|| format!("template {id} is at version {version}"), json)
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct SetLane {
+    #[command(flatten)]
+    of: OfTemplate,
+    /// How urgent its messages are
+    #[arg(value_parser = parse::lane())]
+    lane: Lane,
+}
+
+impl SetLane {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Self { of, lane } = self;
+        template::update(
+            &cx.store()?,
+            of.of.service_id,
+            of.template_id,
+            Some(lane),
+            None,
+        )
+        .await
+        .with_context(|| of.what())?;
+        Ok(format!("template {} is in lane {lane}", of.template_id))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Archive {
+    #[command(flatten)]
+    of: OfTemplate,
+}
+
+impl Archive {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let of = self.of;
+        template::update(
+            &cx.store()?,
+            of.of.service_id,
+            of.template_id,
+            None,
+            Some(true),
+        )
+        .await
+        .with_context(|| of.what())?;
+        Ok(format!("archived template {}", of.template_id))
+    }
+}

@@ -1,0 +1,152 @@
+//! Servers of a test's own, for outages: the shared ones never stop.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use uuid::Uuid;
+
+use crate::{Environment, TestDatabase};
+
+/// A PostgreSQL server for one test, with the template database. Destroyed when dropped.
+#[derive(Debug)]
+pub struct OwnPostgres {
+    server: Server,
+}
+
+/// A RabbitMQ for one test. Destroyed when dropped.
+#[derive(Debug)]
+pub struct OwnRabbitmq {
+    server: Server,
+}
+
+impl OwnPostgres {
+    /// Makes and starts one.
+    pub async fn new() -> Self {
+        Self {
+            server: Server::new(Environment::get().pg_ctl()).await,
+        }
+    }
+
+    /// Its URL, of the database `postgres`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// Makes a database in it.
+    pub async fn database(&self) -> TestDatabase {
+        TestDatabase::create_on(self.url()).await
+    }
+}
+
+impl OwnRabbitmq {
+    /// Makes and starts one.
+    pub async fn new() -> Self {
+        Self {
+            server: Server::new(Environment::get().rabbitmq_ctl()).await,
+        }
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
+    /// Runs `rabbitmqctl` on it and returns what it says.
+    pub async fn ctl(&self, args: &[&str]) -> String {
+        self.server.ask("ctl", args).await
+    }
+}
+
+/// The verbs both kinds of server have; each returns when it is done.
+macro_rules! outages {
+    ($name:ident) => {
+        impl $name {
+            /// Stops it in order.
+            pub async fn stop(&self) {
+                self.server.ask("stop", &[]).await;
+            }
+
+            /// Stops it as a crash would.
+            pub async fn kill(&self) {
+                self.server.ask("kill", &[]).await;
+            }
+
+            /// Starts it again on its port, with its data; it answers afterwards.
+            pub async fn start(&self) {
+                self.server.ask("start", &[]).await;
+            }
+
+            /// Freezes it: connections stay open, nothing answers.
+            pub async fn pause(&self) {
+                self.server.ask("pause", &[]).await;
+            }
+
+            /// Lets it go on.
+            pub async fn resume(&self) {
+                self.server.ask("resume", &[]).await;
+            }
+
+            /// Removes it.
+            pub async fn destroy(self) {
+                self.server.ask("destroy", &[]).await;
+            }
+        }
+    };
+}
+outages!(OwnPostgres);
+outages!(OwnRabbitmq);
+
+#[derive(Debug)]
+struct Server {
+    ctl: &'static Path,
+    name: String,
+    url: String,
+}
+
+impl Server {
+    async fn new(ctl: &'static Path) -> Self {
+        let name = format!("t{}", &Uuid::new_v4().simple().to_string()[..12]);
+        // Before it is started, so that one that starts only halfway is destroyed too.
+        let mut server = Self {
+            ctl,
+            name,
+            url: String::new(),
+        };
+        server.url = server.ask("new", &[]).await;
+        server
+    }
+
+    async fn ask(&self, verb: &str, args: &[&str]) -> String {
+        let mut command = Command::new(self.ctl);
+        command
+            .args([verb, &self.name])
+            .args(args)
+            .stdin(Stdio::null());
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("starting a process does not panic")
+            .unwrap_or_else(|error| panic!("{} cannot be run: {error}", self.ctl.display()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        let said = text(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{} {verb}: {said}",
+            self.ctl.display()
+        );
+        text(&output.stdout)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that is destroyed already says so, and that is all.
+        let _ = Command::new(self.ctl)
+            .args(["destroy", &self.name])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+    }
+}
