@@ -198,7 +198,7 @@ print_next_steps() {
   cat <<END
 
 Carillon is up ($1).
-  API            $CARILLON_URL    (documentation: $CARILLON_URL/docs)
+  API            $CARILLON_URL
   sandbox        $SANDBOX_URL/messages    (what was "sent")
   logs           $LOGS
 
