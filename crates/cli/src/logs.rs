@@ -4,8 +4,9 @@ use std::io;
 
 use anyhow::{Context, anyhow};
 use carillon_runtime::settings;
+use carillon_runtime::telemetry::shows_no_values;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -23,9 +24,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
         .context(Fault::Configuration)?;
     tracing_subscriber::registry()
         .with(filter)
-        .with(filter_fn(|about| {
-            !shows_values(about.target()) || *about.level() <= LevelFilter::INFO
-        }))
+        .with(filter_fn(shows_no_values))
         .with(
             tracing_subscriber::fmt::layer()
                 .compact()
@@ -33,12 +32,4 @@ pub(crate) fn install() -> anyhow::Result<()> {
         )
         .try_init()
         .map_err(|error| anyhow!("cannot set up logs: {error}"))
-}
-
-/// Whether a library logs what it sends in full at debug or trace level: the values of statements
-/// are recipients and secrets, the frames of a handshake hold the password.
-fn shows_values(target: &str) -> bool {
-    ["tokio_postgres", "lapin", "amq_protocol"]
-        .iter()
-        .any(|library| target.starts_with(library))
 }

@@ -102,6 +102,36 @@ pub async fn of_service(store: &Store, service_id: ServiceId) -> Result<Vec<ApiK
         .collect()
 }
 
+/// A key as people see it: never its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, serde::Serialize)]
+#[diesel(table_name = api_keys)]
+pub struct Listed {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub key_type: KeyType,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Every key of a service, oldest first. Opens no secret, so it works when the encryption key is
+/// lost.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn list(store: &Store, service_id: ServiceId) -> Result<Vec<Listed>> {
+    let mut conn = store.connection().await?;
+    let select = api_keys::table
+        .filter(api_keys::service_id.eq(service_id))
+        .order(api_keys::id)
+        .select(Listed::as_select());
+    store.within_deadline(select.load(&mut conn)).await
+}
+
 /// Revokes a key; revoking it again changes nothing.
 ///
 /// # Errors
@@ -112,20 +142,18 @@ pub async fn revoke(
     id: ApiKeyId,
     at: DateTime<Utc>,
 ) -> Result<()> {
+    if !list(store, service_id)
+        .await?
+        .iter()
+        .any(|key| key.id == id)
+    {
+        return Err(Error::Gone);
+    }
     let mut conn = store.connection().await?;
     let update = diesel::update(api_keys::table.find(id))
         .filter(api_keys::service_id.eq(service_id))
         .filter(api_keys::revoked_at.is_null())
         .set(api_keys::revoked_at.eq(at));
-    let n_revoked = store.within_deadline(update.execute(&mut conn)).await?;
-    drop(conn);
-    if n_revoked == 0
-        && !of_service(store, service_id)
-            .await?
-            .iter()
-            .any(|key| key.id == id)
-    {
-        return Err(Error::Gone);
-    }
+    store.within_deadline(update.execute(&mut conn)).await?;
     Ok(())
 }

@@ -71,15 +71,17 @@ impl From<DieselError> for Error {
     }
 }
 
-/// PostgreSQL's words for values it will never take (SQLSTATE class 22), which diesel does not
+/// PostgreSQL's words for values it will never take (mostly SQLSTATE class 22), which diesel does not
 /// tell apart from trouble such as a shutdown.
 fn says_refused(message: &str) -> bool {
-    const WORDS: [&str; 5] = [
+    const WORDS: [&str; 6] = [
         "unsupported Unicode escape sequence",
         "invalid byte sequence",
         "invalid input syntax",
         "value too long",
         "out of range",
+        // A value that is longer than an index entry may be.
+        "index row size",
     ];
     WORDS.iter().any(|words| message.contains(words))
 }

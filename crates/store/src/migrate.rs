@@ -58,19 +58,3 @@ pub async fn is_pending(store: &Store) -> Result<bool> {
         Err(error) => Err(error),
     }
 }
-
-/// Undoes every migration and runs them again, losing all data: for tests, which prove the
-/// `down.sql` files with it. Needs a multi-threaded runtime.
-///
-/// # Errors
-/// When PostgreSQL is away or a migration fails.
-pub async fn redo(store: &Store) -> Result<()> {
-    let refused =
-        |error: Box<dyn std::error::Error + Send + Sync>| Error::Refused(error.to_string());
-    let mut harness = AsyncMigrationHarness::new(store.connection().await?);
-    harness.revert_all_migrations(MIGRATIONS).map_err(refused)?;
-    harness
-        .run_pending_migrations(MIGRATIONS)
-        .map_err(refused)?;
-    Ok(())
-}

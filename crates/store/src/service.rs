@@ -5,6 +5,7 @@ use carillon_core::id::{self, SenderId, ServiceId};
 use carillon_core::service::{Sender, Service};
 use carillon_schema::{service_safelist, service_senders, services};
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::{Result, Store};
@@ -130,6 +131,16 @@ pub async fn update(store: &Store, id: ServiceId, changes: &Changes) -> Result<S
     Ok(row.into())
 }
 
+statement! {
+    AddSender = "service/add_sender.sql" {
+        id: SenderId => SqlUuid,
+        service_id: ServiceId => SqlUuid,
+        channel: Channel => Text,
+        value: String => Text,
+        is_default: bool => Bool,
+    }
+}
+
 /// Adds a reply-to address or SMS sender; a new default takes the place of the old one.
 ///
 /// # Errors
@@ -142,22 +153,15 @@ pub async fn add_sender(
     is_default: bool,
 ) -> Result<SenderId> {
     let sender_id = SenderId(id::mint());
+    let add = AddSender {
+        id: sender_id,
+        service_id,
+        channel,
+        value: value.to_owned(),
+        is_default,
+    };
     let mut conn = store.connection().await?;
-    if is_default {
-        let clear = diesel::update(service_senders::table)
-            .filter(service_senders::service_id.eq(service_id))
-            .filter(service_senders::channel.eq(channel))
-            .set(service_senders::is_default.eq(false));
-        store.within_deadline(clear.execute(&mut conn)).await?;
-    }
-    let insert = diesel::insert_into(service_senders::table).values((
-        service_senders::id.eq(sender_id),
-        service_senders::service_id.eq(service_id),
-        service_senders::channel.eq(channel),
-        service_senders::value.eq(value),
-        service_senders::is_default.eq(is_default),
-    ));
-    store.within_deadline(insert.execute(&mut conn)).await?;
+    store.within_deadline(add.execute(&mut conn)).await?;
     Ok(sender_id)
 }
 

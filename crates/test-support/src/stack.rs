@@ -628,8 +628,12 @@ impl Stack {
     /// When it does not say.
     pub async fn dead_letters(&self) -> u64 {
         let printed = self.carillon(&["queues", "--format", "json"]).await;
-        let queues: Vec<Value> = serde_json::from_str(&printed)
+        let answer: Value = serde_json::from_str(&printed)
             .unwrap_or_else(|error| panic!("carillon queues --format json: {error}: {printed}"));
+        let queues = answer["queues"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         assert!(!queues.is_empty(), "carillon queues shows no queue");
         queues
             .iter()

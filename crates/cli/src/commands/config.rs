@@ -16,8 +16,10 @@ Example:
   carillon config check --config carillon.toml";
 
 const PRINT_HELP: &str = "\
+Secrets are shown as [redacted]; replace those before the output is given to --config.
+
 Examples:
-  carillon config print > carillon.toml
+  carillon config print --config carillon.toml
   carillon config print --schema | grep DATABASE";
 
 /// What can be done with settings.

@@ -3,10 +3,10 @@
 use anyhow::Context;
 use carillon_core::api_key::KeyType;
 use carillon_core::id::ApiKeyId;
-use carillon_store::api_key::{self, ApiKey};
+use carillon_store::api_key::{self, Listed};
 use carillon_store::health;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::service::OfService;
 use crate::cx::Cx;
@@ -114,26 +114,17 @@ pub(crate) struct List {
 
 impl List {
     async fn run(self, cx: &Cx) -> anyhow::Result<String> {
-        let store = cx.store_with_keys()?;
+        let store = cx.store()?;
         // Without the service there would be an empty list, as if it had no keys.
         self.of.read(&store).await?;
-        let keys = api_key::of_service(&store, self.of.service_id)
+        let keys = api_key::list(&store, self.of.service_id)
             .await
             .with_context(|| self.of.what())?;
-        let json: Vec<Value> = keys
-            .iter()
-            .map(|key| {
-                json!({
-                    "id": key.id, "name": &key.name, "key_type": key.key_type,
-                    "revoked_at": key.revoked_at,
-                })
-            })
-            .collect();
-        self.output.render(|| list(&keys), json!({ "keys": json }))
+        self.output.render(|| list(&keys), json!({ "keys": keys }))
     }
 }
 
-fn list(keys: &[ApiKey]) -> String {
+fn list(keys: &[Listed]) -> String {
     let columns = [
         Column::Left("ID"),
         Column::Left("NAME"),

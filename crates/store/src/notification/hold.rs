@@ -11,10 +11,12 @@ use crate::{Result, Store};
 
 statement! {
     Hold = "hold.sql" {
-        ids: Vec<NotificationId> => Array<SqlUuid>,
         reason: Reason => Text,
         wait_ms: i64 => BigInt,
         actor: String => Text,
+        ids: Vec<NotificationId> => Array<SqlUuid>,
+        lowest: NotificationId => SqlUuid,
+        highest: NotificationId => SqlUuid,
     }
 }
 
@@ -29,11 +31,16 @@ pub async fn hold(
     wait: Duration,
     actor: &str,
 ) -> Result<usize> {
+    let (Some(lowest), Some(highest)) = (ids.iter().min(), ids.iter().max()) else {
+        return Ok(0);
+    };
     let hold = Hold {
-        ids: ids.to_vec(),
         reason,
         wait_ms: i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
         actor: actor.to_owned(),
+        ids: ids.to_vec(),
+        lowest: *lowest,
+        highest: *highest,
     };
     let mut conn = store.connection().await?;
     store.within_deadline(hold.execute(&mut conn)).await

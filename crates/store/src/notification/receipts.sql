@@ -12,7 +12,9 @@ WITH given AS (
     SELECT given.* FROM given
     WHERE NOT EXISTS (
         SELECT 1 FROM notification_events e
-        WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id)
+        WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id
+        -- Keeps this a look by primary key for each receipt; as a join it may read whole days.
+        OFFSET 0)
 ), applied AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = ANY (c.sources) THEN c.target ELSE n.status END,

@@ -14,6 +14,9 @@ SET due_at = NULL,
     wait_reason = NULL,
     dispatched_at = c.now,
     queue = CASE WHEN n.wait_reason = ANY ($2) AND n.queue <> 'research-mode' THEN 'retry' ELSE n.queue END
-FROM due, c
-WHERE n.id = due.id
+FROM c
+-- An array and not a join, which might read whole days; the bounds prune the other days.
+WHERE n.id = ANY (ARRAY(SELECT id FROM due))
+  AND n.id >= (SELECT id FROM due ORDER BY id LIMIT 1)
+  AND n.id <= (SELECT id FROM due ORDER BY id DESC LIMIT 1)
 RETURNING n.id, n.queue

@@ -19,8 +19,11 @@ WITH c AS MATERIALIZED (
         dispatched_at = NULL,
         last_seq = n.last_seq + 1,
         updated_at = c.now
-    FROM fallen, c
-    WHERE n.id = fallen.id
+    FROM c
+    -- An array and not a join, which might read whole days; the bounds prune the other days.
+    WHERE n.id = ANY (ARRAY(SELECT id FROM fallen))
+      AND n.id >= (SELECT id FROM fallen ORDER BY id LIMIT 1)
+      AND n.id <= (SELECT id FROM fallen ORDER BY id DESC LIMIT 1)
     RETURNING n.id, n.last_seq, n.queue
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor)

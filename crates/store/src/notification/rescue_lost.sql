@@ -3,7 +3,7 @@
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now
 ), lost AS (
-    SELECT id, lease_until FROM notifications
+    SELECT id FROM notifications
     WHERE dispatched_at IS NOT NULL AND lease_until < (SELECT now FROM c)
     LIMIT $1
     FOR UPDATE SKIP LOCKED
@@ -16,8 +16,11 @@ WITH c AS MATERIALIZED (
         lease_token = NULL,
         last_seq = n.last_seq + 1,
         updated_at = c.now
-    FROM lost, c
-    WHERE n.id = lost.id
+    FROM c
+    -- An array and not a join, which might read whole days; the bounds prune the other days.
+    WHERE n.id = ANY (ARRAY(SELECT id FROM lost))
+      AND n.id >= (SELECT id FROM lost ORDER BY id LIMIT 1)
+      AND n.id <= (SELECT id FROM lost ORDER BY id DESC LIMIT 1)
     RETURNING n.id, n.last_seq, n.attempts, n.queue
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)

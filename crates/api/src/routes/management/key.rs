@@ -19,16 +19,7 @@ pub(crate) async fn list(
     path: Path<String>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let keys = api_key::of_service(&state.store, parsed::id(&path)?).await?;
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| {
-            json!({
-                "id": key.id, "name": key.name, "key_type": key.key_type,
-                "revoked_at": key.revoked_at,
-            })
-        })
-        .collect();
+    let keys = api_key::list(&state.store, parsed::id(&path)?).await?;
     Ok(HttpResponse::Ok().json(json!({ "keys": keys })))
 }
 

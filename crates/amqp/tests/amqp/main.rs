@@ -1,0 +1,7 @@
+//! Publishing and consuming against a real RabbitMQ: a queue prefix per test.
+
+mod consume;
+mod given;
+mod outage;
+mod publish;
+mod topology;

@@ -1,0 +1,18 @@
+//! The store against a real PostgreSQL: one file per theme, a database per test.
+
+mod claim;
+mod given;
+mod hot;
+mod keys;
+mod mark;
+mod migrations;
+mod plans;
+mod reading;
+mod receipts;
+mod rescue;
+mod save;
+mod schedule;
+mod services;
+mod tables;
+mod templates;
+mod waiting;

@@ -1,0 +1,105 @@
+//! Templates: every edit appends a version.
+
+use carillon_core::channel::Channel;
+use carillon_core::id::ServiceId;
+use carillon_core::lane::Lane;
+use carillon_store::template::{self, NewTemplate};
+use carillon_store::{Error, service};
+use futures::future::try_join_all;
+
+use crate::given::{Given, given, service as some_service};
+
+async fn a_service(given: &Given, name: &str) -> ServiceId {
+    let one = some_service(name);
+    service::create(given, &one)
+        .await
+        .expect("the name is free");
+    one.id
+}
+
+fn new(name: &str) -> NewTemplate {
+    NewTemplate {
+        channel: Channel::Email,
+        name: name.to_owned(),
+        lane: Lane::Normal,
+        subject: Some("s1".to_owned()),
+        body: "b1".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn an_edit_appends_a_version_and_leaves_the_old_one() {
+    let given = given().await;
+    let service = a_service(&given, "Demo").await;
+    let id = template::create(&given, service, new("Hello"), "ada")
+        .await
+        .unwrap();
+    let second = template::add_version(&given, service, id, Some("s2".into()), "b2".into(), "eve");
+    assert_eq!(second.await.unwrap(), 2);
+
+    let current = template::read_current(&given, service, id).await.unwrap();
+    assert_eq!((current.version, current.body.as_str()), (2, "b2"));
+    assert_eq!(current.created_by, "eve");
+    assert!(current.updated_at.is_some());
+    let first = template::read_version(&given, service, id, 1)
+        .await
+        .unwrap();
+    assert_eq!(
+        (first.body.as_str(), first.subject.as_deref()),
+        ("b1", Some("s1"))
+    );
+    assert_eq!(first.created_by, "ada");
+    let third = template::read_version(&given, service, id, 3).await;
+    assert!(matches!(third, Err(Error::Gone)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_at_the_same_time_get_versions_of_their_own() {
+    let given = given().await;
+    let service = a_service(&given, "Demo").await;
+    let id = template::create(&given, service, new("Hello"), "ada")
+        .await
+        .unwrap();
+    let edits = (0..6)
+        .map(|n| template::add_version(&given, service, id, None, format!("edit {n}"), "ada"));
+    let mut versions = try_join_all(edits).await.unwrap();
+    versions.sort_unstable();
+    assert_eq!(versions, [2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn no_service_reads_lists_or_edits_another_s_template() {
+    let given = given().await;
+    let (one, two) = (
+        a_service(&given, "One").await,
+        a_service(&given, "Two").await,
+    );
+    let id = template::create(&given, one, new("Hello"), "ada")
+        .await
+        .unwrap();
+    assert!(matches!(
+        template::read_current(&given, two, id).await,
+        Err(Error::Gone)
+    ));
+    assert!(matches!(
+        template::read_version(&given, two, id, 1).await,
+        Err(Error::Gone)
+    ));
+    let edit = template::add_version(&given, two, id, None, "mine".into(), "eve").await;
+    assert!(matches!(edit, Err(Error::Gone)));
+    assert!(template::list(&given, two, None).await.unwrap().is_empty());
+    assert_eq!(template::list(&given, one, None).await.unwrap().len(), 1);
+    assert!(
+        template::list(&given, one, Some(Channel::Sms))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_template_of_no_service_is_refused() {
+    let given = given().await;
+    let created = template::create(&given, some_service("x").id, new("Hello"), "ada").await;
+    assert!(matches!(created, Err(Error::Gone)));
+}
