@@ -225,14 +225,11 @@ async fn first_light_postgresql_stopped_for_minutes() {
     )
     .await;
     stack.assert_settled().await;
-    let stats = stack.sandbox_stats().await;
+    let (stats, p99) = (stack.sandbox_stats().await, seen.p99());
     println!(
-        "PostgreSQL stopped {minutes:?}: accepted {} refused {} p99 {:?}; all delivered {took:?} \
+        "PostgreSQL stopped {minutes:?}: accepted {} refused {} p99 {p99:?}; all delivered {took:?} \
          after it returned; dead-lettered 0; duplicates {}",
-        seen.accepted,
-        seen.refused,
-        seen.p99(),
-        stats["duplicates"],
+        seen.accepted, seen.refused, stats["duplicates"],
     );
     assert_eq!(seen.refused, 0);
     postgres.destroy().await;

@@ -133,13 +133,13 @@ mod tests {
 
     fn check(token: &str) -> Result<ApiKeyId, String> {
         let keys = [key(1), key(2)];
-        let jwt = Jwt::read(token).map_err(text)?;
+        let jwt = Jwt::read(token).map_err(|error| text(&error))?;
         jwt.find_key(&keys, carillon_core::clock::now())
             .map(|key| key.id)
-            .map_err(text)
+            .map_err(|error| text(&error))
     }
 
-    fn text(error: NotifyError) -> String {
+    fn text(error: &NotifyError) -> String {
         format!("{error:?}")
             .split("message: \"")
             .nth(1)
@@ -150,7 +150,7 @@ mod tests {
             .into()
     }
 
-    fn claims(iat: Value) -> Value {
+    fn claims(iat: &Value) -> Value {
         json!({ "iss": Uuid::from_u128(9).to_string(), "iat": iat })
     }
 
@@ -158,11 +158,11 @@ mod tests {
     fn a_token_names_its_key_and_may_carry_a_fractional_time() {
         let now = carillon_core::clock::now().timestamp();
         assert_eq!(
-            check(&token(&claims(json!(now)), 2)),
+            check(&token(&claims(&json!(now)), 2)),
             Ok(ApiKeyId(Uuid::from_u128(2)))
         );
-        assert!(check(&token(&claims(json!(now as f64 + 24.5)), 1)).is_ok());
-        assert!(check(&token(&claims(json!(now - 25)), 1)).is_ok());
+        assert!(check(&token(&claims(&json!(now as f64 + 24.5)), 1)).is_ok());
+        assert!(check(&token(&claims(&json!(now - 25)), 1)).is_ok());
     }
 
     #[test]
@@ -170,17 +170,20 @@ mod tests {
         let now = carillon_core::clock::now().timestamp();
         let clock = "Error: Your system clock must be accurate to within 30 seconds";
         assert_eq!(
-            check(&token(&claims(json!(now - 40)), 1)).unwrap_err(),
+            check(&token(&claims(&json!(now - 40)), 1)).unwrap_err(),
             clock
         );
         assert_eq!(
-            check(&token(&claims(json!(now + 40)), 1)).unwrap_err(),
+            check(&token(&claims(&json!(now + 40)), 1)).unwrap_err(),
             clock
         );
-        assert_eq!(check(&token(&claims(json!("soon")), 1)).unwrap_err(), clock);
+        assert_eq!(
+            check(&token(&claims(&json!("soon")), 1)).unwrap_err(),
+            clock
+        );
         let not_found = "Invalid token: API key not found";
         assert_eq!(
-            check(&token(&claims(json!(now)), 3)).unwrap_err(),
+            check(&token(&claims(&json!(now)), 3)).unwrap_err(),
             not_found
         );
         assert_eq!(
@@ -195,7 +198,7 @@ mod tests {
             check(&token(&json!({"iss": "me", "iat": now}), 1)).unwrap_err(),
             "Invalid token: service id is not the right data type"
         );
-        let mut expired = claims(json!(now));
+        let mut expired = claims(&json!(now));
         expired["exp"] = json!(now - 5);
         assert_eq!(
             check(&token(&expired, 1)).unwrap_err(),
@@ -211,7 +214,7 @@ mod tests {
             let token = format!(
                 "{}.{}.",
                 part(&json!({"alg": algorithm, "typ": "JWT"})),
-                part(&claims(json!(now)))
+                part(&claims(&json!(now)))
             );
             assert_eq!(
                 check(&token).unwrap_err(),

@@ -6,6 +6,7 @@ mod hot;
 mod keys;
 mod mark;
 mod migrations;
+mod outage;
 mod plans;
 mod reading;
 mod receipts;

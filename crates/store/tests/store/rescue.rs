@@ -67,12 +67,16 @@ async fn a_lost_row_that_a_receipt_has_moved_is_only_freed() {
 
 /// Records that a marker published now (by the database's clock) was taken out of the lane.
 async fn marker_taken(given: &Given, queue: Queue) {
-    let now = health::now(given).await.unwrap();
-    watermark::record(given, queue, now).await.unwrap();
+    let now = health::now(given).await.expect("PostgreSQL answers");
+    watermark::record(given, queue, now)
+        .await
+        .expect("PostgreSQL answers");
 }
 
 async fn is_rescued(given: &Given, id: NotificationId) -> bool {
-    rescue_fallen(given, GRACE, 100).await.unwrap();
+    rescue_fallen(given, GRACE, 100)
+        .await
+        .expect("PostgreSQL answers");
     given.row(id).await == "created attempts=0 waits=fell-out"
 }
 

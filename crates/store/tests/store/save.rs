@@ -57,7 +57,7 @@ async fn a_repeated_save_does_not_undo_what_happened_since() {
     given.save(std::slice::from_ref(&one)).await;
     given.claimed(one.id).await;
     assert_eq!(
-        save(&given, &[one.clone()], Some(Reason::BrokerAway))
+        save(&given, std::slice::from_ref(&one), Some(Reason::BrokerAway))
             .await
             .unwrap(),
         0
@@ -209,9 +209,13 @@ async fn a_named_reason_or_a_time_in_the_future_makes_a_new_row_wait() {
     assert_eq!(given.row(past.id).await, "created attempts=0 on-its-way");
 
     let away = email();
-    save(&given, &[away.clone()], Some(Reason::BrokerAway))
-        .await
-        .unwrap();
+    save(
+        &given,
+        std::slice::from_ref(&away),
+        Some(Reason::BrokerAway),
+    )
+    .await
+    .unwrap();
     assert_eq!(
         given.row(away.id).await,
         "created attempts=0 waits=broker-away"

@@ -96,7 +96,7 @@ async fn the_safelist_grows_without_doubles_and_is_the_service_s_own() {
     service::extend_safelist(&given, one.id, &[]).await.unwrap();
     assert_eq!(
         service::safelist(&given, one.id).await.unwrap(),
-        [ada.clone()]
+        std::slice::from_ref(&ada)
     );
     assert!(service::safelist(&given, two.id).await.unwrap().is_empty());
     let nobody = service::extend_safelist(&given, some_service("x").id, &[ada]).await;
