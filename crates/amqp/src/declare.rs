@@ -14,6 +14,10 @@ pub(crate) async fn declare_all(connection: &Connection, prefix: &str) -> Result
         let dead = topology::dead_name(prefix, spec.queue);
         let mut dead_arguments = FieldTable::default();
         dead_arguments.insert("x-queue-type".into(), text("quorum"));
+        dead_arguments.insert(
+            "x-delivery-limit".into(),
+            AMQPValue::LongLongInt(topology::DEAD_DELIVERY_LIMIT),
+        );
         declare(connection, &mut channel, &dead, dead_arguments).await?;
 
         let mut arguments = FieldTable::default();

@@ -17,6 +17,10 @@ pub struct Spec {
 /// queue after six kills.
 const DELIVERY_LIMIT: i64 = 64;
 
+/// The delivery limit of dead-letter queues: practically none. Brokers from 4.0 on drop after 20
+/// deliveries unless told otherwise, and a dead letter may be the only copy.
+pub const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
+
 /// Every queue.
 pub fn all() -> impl Iterator<Item = Spec> {
     Queue::ALL.iter().map(|queue| Spec {

@@ -71,5 +71,8 @@ text_enum! {
         IdOutOfRange = "id-out-of-range",
         /// A receipt names a notification that does not exist.
         UnknownNotification = "unknown-notification",
+        /// It has been delivered so often without being settled that it must be what crashes the
+        /// workers; it is kept unread.
+        CrashesWorkers = "crashes-workers",
     }
 }

@@ -6,6 +6,7 @@
 //! To add a scheduled task: a line in `carillon_core::schedule::register` and its function in
 //! [`schedules`].
 
+mod backlog;
 mod markers;
 mod publish;
 mod relay;
@@ -18,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the register is looked at; slots are minutes apart at the least.
 const SCHEDULE_INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// How often the backlog is counted; its cost grows with the backlog.
+const BACKLOG_INTERVAL: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Runs until shutdown.
 ///
@@ -51,6 +55,9 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         }),
         ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
             rescue.round(&store, grace).await
+        }),
+        ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
+            backlog::measure(&store).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
             schedules::run_what_is_due(&store).await

@@ -16,6 +16,7 @@ mod pool;
 mod statement;
 
 pub mod api_key;
+pub mod backlog;
 pub mod health;
 pub mod migrate;
 pub mod notification;

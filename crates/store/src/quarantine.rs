@@ -31,13 +31,14 @@ pub async fn put(
     payload: &[u8],
 ) -> Result<()> {
     let mut conn = store.connection().await?;
+    // PostgreSQL's text holds no NUL, and a quarantine that refuses would stop the queue.
+    let text = |text: &str| text.replace('\0', "\u{fffd}");
     let put = Put {
         id: carillon_core::id::mint(),
-        queue: queue.to_owned(),
-        task: task.to_owned(),
+        queue: text(queue),
+        task: text(task),
         reason,
-        // PostgreSQL's text holds no NUL, and a quarantine that refuses is a crash loop.
-        detail: detail.replace('\0', "\u{fffd}"),
+        detail: text(detail),
         payload: payload.to_vec(),
     };
     store.within_deadline(put.execute(&mut conn)).await?;

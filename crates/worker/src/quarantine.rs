@@ -5,8 +5,8 @@ use carillon_core::reason::QuarantineReason;
 use crate::context::Context;
 use crate::patience::{self, ShuttingDown};
 
-/// Keeps the payload with its reason. A quarantine that PostgreSQL refuses is logged and counted;
-/// the payload then stays unsettled and ends in the dead-letter queue.
+/// Keeps the payload with its reason. Should PostgreSQL ever refuse even this, the queue pauses,
+/// loudly, rather than lose what may be the only copy.
 pub(crate) async fn put(
     cx: &Context,
     queue: &str,
@@ -15,15 +15,13 @@ pub(crate) async fn put(
     detail: &str,
     payload: &[u8],
 ) -> Result<(), ShuttingDown> {
-    let put = || carillon_store::quarantine::put(&cx.store, queue, task, reason, detail, payload);
-    match patience::store(&cx.shutdown, "quarantine", put).await? {
-        Ok(()) => {
-            tracing::warn!(queue, task.name = task, reason = %reason, detail, "quarantined");
-            Ok(())
-        }
-        Err(error) => {
-            tracing::error!(queue, task.name = task, %error, "cannot quarantine");
-            Err(ShuttingDown)
-        }
-    }
+    let put = || async {
+        carillon_store::quarantine::put(&cx.store, queue, task, reason, detail, payload)
+            .await
+            .map_err(|error| carillon_store::Error::Unavailable(error.to_string()))
+    };
+    // Every error is made to be tried again, so only success comes back.
+    let _ = patience::store(&cx.shutdown, "quarantine", put).await?;
+    tracing::warn!(queue, task.name = task, reason = %reason, detail, "quarantined");
+    Ok(())
 }

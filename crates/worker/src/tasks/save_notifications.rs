@@ -35,6 +35,7 @@ pub(crate) async fn run(cx: &Context, queue: &str, mut deliveries: mpsc::Receive
     } else {
         cx.settings.save.batch_wait
     };
+    let is_dead = queue.ends_with(".dead");
     // Messages hold one notification when it is quiet and up to a hundred under load.
     let n_max = cx.settings.save.batch_rows.max(1);
     while let Some(batch) = batch::next(&mut deliveries, n_max, wait).await {
@@ -45,11 +46,37 @@ pub(crate) async fn run(cx: &Context, queue: &str, mut deliveries: mpsc::Receive
             return;
         }
         for delivery in suspect {
-            if handle(cx, queue, vec![delivery]).await.is_err() {
+            // Back from the delivery limit and still unhandled: it is what crashes the workers.
+            let handled = if is_dead {
+                set_aside(cx, queue, delivery).await
+            } else {
+                handle(cx, queue, vec![delivery]).await
+            };
+            if handled.is_err() {
                 return;
             }
         }
     }
+}
+
+/// Keeps a message unread.
+async fn set_aside(cx: &Context, queue: &str, delivery: Delivery) -> Result<(), ShuttingDown> {
+    let reason = QuarantineReason::CrashesWorkers;
+    let detail = format!(
+        "delivered {} times without being handled",
+        delivery.redeliveries
+    );
+    quarantine::put(
+        cx,
+        queue,
+        &delivery.task,
+        reason,
+        &detail,
+        &delivery.payload,
+    )
+    .await?;
+    delivery.settle();
+    Ok(())
 }
 
 async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
