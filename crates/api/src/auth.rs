@@ -8,11 +8,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
-use carillon_core::id::ServiceId;
+use carillon_core::id::{ApiKeyId, ServiceId};
 use carillon_core::service::{Sender, Service};
 use carillon_store::Store;
 use carillon_store::api_key::ApiKey;
+use jsonwebtoken::DecodingKey;
 
 pub(crate) use admin::Admin;
 
@@ -23,16 +25,33 @@ use crate::state::State;
 /// Everything about a service that accepting needs, read together and cached.
 pub(crate) struct Access {
     pub service: Service,
-    pub keys: Vec<ApiKey>,
+    pub keys: Vec<ServiceKey>,
     pub senders: Vec<Sender>,
     pub safelist: HashSet<(Channel, String)>,
 }
 
+/// A key of a service, ready to verify with.
+pub(crate) struct ServiceKey {
+    pub key: ApiKey,
+    /// Made once per reading, not once per request.
+    decoding: DecodingKey,
+}
+
+impl ServiceKey {
+    /// The clients sign with the secret's text, dashes included.
+    fn new(key: ApiKey) -> Self {
+        let mut text = uuid::Uuid::encode_buffer();
+        let secret = key.secret.hyphenated().encode_lower(&mut text);
+        let decoding = DecodingKey::from_secret(secret.as_bytes());
+        Self { key, decoding }
+    }
+}
+
 /// An authenticated service and the key it used.
-#[derive(Clone)]
 pub(crate) struct Principal {
     pub access: Arc<Access>,
-    pub key: ApiKey,
+    pub key_id: ApiKeyId,
+    pub key_type: KeyType,
 }
 
 /// The services known to this process.
@@ -55,7 +74,11 @@ impl Services {
 async fn read(store: &Store, id: ServiceId) -> carillon_store::Result<Access> {
     Ok(Access {
         service: carillon_store::service::read(store, id).await?,
-        keys: carillon_store::api_key::of_service(store, id).await?,
+        keys: carillon_store::api_key::of_service(store, id)
+            .await?
+            .into_iter()
+            .map(ServiceKey::new)
+            .collect(),
         senders: carillon_store::service::senders(store, id).await?,
         safelist: carillon_store::service::safelist(store, id)
             .await?
@@ -91,6 +114,10 @@ pub(crate) async fn principal(
     if !access.service.active {
         return Err(NotifyError::forbidden("Invalid token: service is archived"));
     }
-    let key = key.clone();
-    Ok(Principal { access, key })
+    let (key_id, key_type) = (key.id, key.key_type);
+    Ok(Principal {
+        access,
+        key_id,
+        key_type,
+    })
 }

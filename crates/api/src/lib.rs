@@ -1,11 +1,11 @@
 //! The HTTP front of Carillon.
 //!
-//! A message's way in, in the order of the files: [`auth`], [`routes`]`/send`, [`accept`]. A 201 is
+//! A message's way in, in the order of the files: `auth`, `routes``/send`, `accept`. A 201 is
 //! answered only after the message is durable: confirmed by the broker, or committed to PostgreSQL
 //! when the broker is away. With warm caches neither of the two is needed for anything else, so
 //! accepting goes on while either is down.
 //!
-//! To add a route: its file under `routes/`, a line in [`mount`].
+//! To add a route: its file under `routes/`, a line in `mount`.
 
 mod accept;
 mod auth;

@@ -4,7 +4,7 @@
 //! path are the same, and any number of pollers share the work without a leader.
 //!
 //! To add a scheduled task: a line in `carillon_core::schedule::register` and its function in
-//! [`schedules`].
+//! `schedules`.
 
 mod backlog;
 mod markers;

@@ -1,7 +1,7 @@
 //! All SQL of Carillon: one module per aggregate, one function per thing that happens to it.
 //!
 //! This crate knows PostgreSQL and nothing of queues, providers or HTTP. Hot statements live in
-//! `.sql` files beside their module and run through [`statement!`](statement), prepared once per
+//! `.sql` files beside their module and run through `statement!`, prepared once per
 //! connection. Every statement that is not a plain read is idempotent and commits by itself: the
 //! change of the row and its timeline entry are one statement, so there is nothing between them to
 //! crash in.

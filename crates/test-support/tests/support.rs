@@ -25,9 +25,9 @@ async fn a_postgresql_of_one_s_own_stops_and_starts_with_its_data() {
         .await;
     for stop_in_order in [true, false] {
         if stop_in_order {
-            server.stop().await
+            server.stop().await;
         } else {
-            server.kill().await
+            server.kill().await;
         }
         assert!(
             tokio_postgres::connect(&database.url, tokio_postgres::NoTls)

@@ -1,12 +1,12 @@
 //! Carries out the tasks on the queues.
 //!
-//! Every queue a worker consumes has one runner (see [`tasks`]). A runner acknowledges a message
+//! Every queue a worker consumes has one runner (see `tasks`). A runner acknowledges a message
 //! only when its effect is committed and what follows from it is confirmed; when PostgreSQL or the
 //! broker is away it keeps what it has and tries on. What it does not finish before shutdown goes
 //! back to the queue by itself.
 //!
 //! To add a task: its payload in `carillon_core::task`, a file of the same name in `tasks/`, a line
-//! in [`tasks`].
+//! in `tasks`.
 
 mod batch;
 mod context;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
+use super::ServiceKey;
 use super::jwt::Jwt;
 use crate::error::NotifyError;
 
@@ -37,7 +38,7 @@ impl Proof<'_> {
     /// The key that was used, revoked or not.
     pub fn find_key<'k>(
         &self,
-        keys: &'k [ApiKey],
+        keys: &'k [ServiceKey],
         now: DateTime<Utc>,
     ) -> Result<&'k ApiKey, NotifyError> {
         if keys.is_empty() {
@@ -54,9 +55,9 @@ impl Proof<'_> {
 }
 
 /// Every key is compared in full: how long it takes says nothing.
-fn find_secret(keys: &[ApiKey], secret: Uuid) -> Option<&ApiKey> {
+fn find_secret(keys: &[ServiceKey], secret: Uuid) -> Option<&ApiKey> {
     let mut found = None;
-    for key in keys {
+    for ServiceKey { key, .. } in keys {
         if bool::from(key.secret.as_bytes().ct_eq(secret.as_bytes())) {
             found = Some(key);
         }

@@ -80,8 +80,8 @@ async fn send(
     let notification = SaveNotification {
         id,
         service_id: service.id,
-        api_key_id: principal.key.id,
-        key_type: principal.key.key_type,
+        api_key_id: principal.key_id,
+        key_type: principal.key_type,
         channel,
         lane: template.lane(),
         template_id: request.template_id,

@@ -75,7 +75,7 @@ async fn read_rows(
     principal: &Principal,
     filter: &Filter,
 ) -> Result<Vec<Notification>, NotifyError> {
-    let (service_id, key_type) = (principal.access.service.id, principal.key.key_type);
+    let (service_id, key_type) = (principal.access.service.id, principal.key_type);
     Ok(read_page(&state.store, service_id, key_type, filter, PAGE).await?)
 }
 

@@ -33,7 +33,7 @@ pub(super) fn check(
         let key = comparable(channel, &normalised);
         principal.access.safelist.contains(&(channel, key))
     };
-    allow_recipient(service, principal.key.key_type, on_safelist)
+    allow_recipient(service, principal.key_type, on_safelist)
         .map_err(|error| NotifyError::bad_request(error.to_string()))?;
     Ok(normalised)
 }

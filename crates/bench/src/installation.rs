@@ -1,0 +1,238 @@
+//! An installation for a measurement: a database and a queue prefix of its own, a service with a
+//! template of three placeholders, and those of its processes that a scenario wants.
+//!
+//! Settings are the defaults, logging included, but for addresses, keys and the sandbox's delay.
+
+pub(crate) mod member;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use carillon_amqp::topology;
+use carillon_core::queue::Queue;
+use carillon_test_support::{Process, TestDatabase, amqp_url, eventually, free_port, prefix};
+use serde_json::{Map, Value};
+
+use crate::broker;
+use crate::load::{Target, get};
+use crate::numbers::rounded;
+use crate::usage::{Group, Groups, Memory};
+use member::Member;
+
+/// Its processes are killed when it is dropped.
+pub(crate) struct Installation {
+    /// Its database.
+    pub database: TestDatabase,
+    /// Where and as whom to send.
+    pub target: Target,
+    /// Where the sandbox answers.
+    pub sandbox: SocketAddr,
+    prefix: String,
+    env: BTreeMap<&'static str, String>,
+    health: BTreeMap<Member, u16>,
+    running: BTreeMap<Member, Process>,
+    /// Holds the sandbox's log.
+    _directory: tempfile::TempDir,
+}
+
+/// What is sealed here is read by nobody else.
+const ENCRYPTION_KEY: &str = "dGhlLWtleS1vZi1hbGwtdGVzdHMtMzItYnl0ZXMtISE=";
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+const SUBJECT: &str = "Your payment ((reference))";
+const BODY: &str = "Dear ((name)),\n\nwe have received your payment of £((amount)) with the \
+    reference ((reference)).\n\nYou need not do anything else. If you did not make this payment, \
+    call us on the number on the back of your card.\n\nYours,\n\nThe payments team";
+
+impl Installation {
+    /// Everything but processes.
+    pub async fn prepare() -> anyhow::Result<Self> {
+        let database = TestDatabase::create().await;
+        let directory = tempfile::tempdir().context("a directory for the sandbox's log")?;
+        let (api, sandbox) = (local(free_port()), local(free_port()));
+        let prefix = prefix();
+        let log_file = directory.path().join("sandbox.log");
+        let env = BTreeMap::from([
+            ("DATABASE_URL", database.url.clone()),
+            ("AMQP_URL", amqp_url()),
+            ("CARILLON__AMQP__PREFIX", prefix.clone()),
+            ("CARILLON__API__LISTEN", api.to_string()),
+            (
+                "CARILLON__SECURITY__ENCRYPTION_KEY",
+                ENCRYPTION_KEY.to_owned(),
+            ),
+            ("CARILLON__SANDBOX__URL", format!("http://{sandbox}")),
+            ("CARILLON__SANDBOX__LISTEN", sandbox.to_string()),
+            (
+                "CARILLON__SANDBOX__LOG_FILE",
+                log_file.display().to_string(),
+            ),
+            (
+                "CARILLON__SANDBOX__CALLBACK_URL",
+                format!("http://{api}/callbacks/sandbox"),
+            ),
+            (
+                "CARILLON__SANDBOX__SIGNING_KEY",
+                "the key of a benchmark".to_owned(),
+            ),
+            ("CARILLON__SANDBOX__RECEIPT_DELAY_MS", "0".to_owned()),
+        ]);
+        let mut installation = Self {
+            database,
+            target: Target {
+                address: api,
+                service_id: String::new(),
+                secret: String::new(),
+                template_id: String::new(),
+            },
+            sandbox,
+            prefix,
+            env,
+            health: member::ports(),
+            running: BTreeMap::new(),
+            _directory: directory,
+        };
+        installation.seed().await?;
+        Ok(installation)
+    }
+
+    async fn seed(&mut self) -> anyhow::Result<()> {
+        let demo = self
+            .carillon(&["service", "demo", "--format", "env"])
+            .await?;
+        let exported = |name: &str| {
+            let line = demo
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("export {name}=")));
+            line.map(|value| value.trim_matches(['\'', '"']).to_owned())
+                .with_context(|| format!("carillon service demo printed no {name}"))
+        };
+        let (service_id, key) = (exported("SERVICE_ID")?, exported("API_KEY")?);
+        // A full key ends in its secret, a UUID.
+        let secret = key
+            .get(key.len().saturating_sub(36)..)
+            .context("a short key")?
+            .to_owned();
+        let made = self
+            .carillon(&[
+                "template",
+                "create",
+                &service_id,
+                "Benchmark",
+                "--channel",
+                "email",
+                "--subject",
+                SUBJECT,
+                "--body",
+                BODY,
+                "--format",
+                "json",
+            ])
+            .await?;
+        let made: Value = serde_json::from_str(&made).context("carillon template create")?;
+        let template_id = made["id"]
+            .as_str()
+            .context("a template without an id")?
+            .to_owned();
+        self.target = Target {
+            address: self.target.address,
+            service_id,
+            secret,
+            template_id,
+        };
+        Ok(())
+    }
+
+    /// Runs the command line tool.
+    async fn carillon(&self, args: &[&str]) -> anyhow::Result<String> {
+        let done = Process::run("carillon", self.env.clone(), args).await;
+        done.map_err(|error| anyhow::anyhow!("carillon {}: {error}", args.join(" ")))
+    }
+
+    /// Starts processes and waits until each is ready; the API also until the broker confirms,
+    /// for without one it takes messages into PostgreSQL.
+    pub async fn start(&mut self, members: &[Member]) -> anyhow::Result<()> {
+        for member in members {
+            let mut env = self.env.clone();
+            env.insert(
+                "CARILLON__HEALTH__LISTEN",
+                local(self.health[member]).to_string(),
+            );
+            self.running
+                .insert(*member, Process::start(&member.binary(), env, &[]));
+        }
+        for member in members {
+            let (path, sign) = match member {
+                Member::Api => ("/metrics", "carillon_broker_connected 1"),
+                _ => ("/readyz", ""),
+            };
+            self.until(*member, path, sign).await?;
+        }
+        Ok(())
+    }
+
+    async fn until(&mut self, member: Member, path: &str, sign: &str) -> anyhow::Result<()> {
+        let address = local(self.health[&member]);
+        let process = self
+            .running
+            .get_mut(&member)
+            .context("a process that was started")?;
+        let ready = eventually(&format!("{member:?} is ready"), READY_WITHIN, async || {
+            if !process.is_running() {
+                return Some(Err(process.logs()));
+            }
+            let (status, body) = get(address, path).await.ok()?;
+            let is_ready = status == 200 && String::from_utf8_lossy(&body).contains(sign);
+            is_ready.then_some(Ok(()))
+        })
+        .await;
+        ready.map_err(|logs| anyhow::anyhow!("{member:?} ended before it was ready:\n{logs}"))
+    }
+
+    /// A queue's name on the broker.
+    pub fn queue(&self, queue: Queue) -> String {
+        topology::name(&self.prefix, queue)
+    }
+
+    /// Ends all processes at once and deletes the queues with what is in them.
+    pub async fn clear(&mut self) -> anyhow::Result<()> {
+        self.running.clear();
+        broker::delete(&amqp_url(), &broker::queues(&self.prefix)).await
+    }
+
+    /// The processes that run, as groups of their own.
+    pub fn groups(&self, mut groups: Groups) -> Groups {
+        for (member, process) in &self.running {
+            groups.add(member.name(), Group::Process(process.id()));
+        }
+        groups
+    }
+
+    /// Resident memory of each process, now and at its highest.
+    pub fn memory(&self) -> anyhow::Result<BTreeMap<&'static str, Memory>> {
+        let of =
+            |(member, process): (&Member, &Process)| Ok((member.name(), Memory::of(process.id())?));
+        self.running.iter().map(of).collect()
+    }
+
+    /// The highest resident memory by binary.
+    pub fn peak_rss_mb(&self) -> anyhow::Result<Map<String, Value>> {
+        let memory = self.memory()?.into_iter();
+        Ok(memory
+            .map(|(name, memory)| (name.to_owned(), rounded(memory.peak_mb)))
+            .collect())
+    }
+
+    /// The sandbox's counts.
+    pub async fn sandbox_stats(&self) -> anyhow::Result<Value> {
+        let (status, body) = get(self.sandbox, "/stats").await?;
+        ensure!(status == 200, "the sandbox's stats: {status}");
+        serde_json::from_slice(&body).context("the sandbox's stats")
+    }
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    ([127, 0, 0, 1], port).into()
+}

@@ -1,0 +1,121 @@
+//! Driving: connections that send until it is enough, as fast as they can or at a fixed rate.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::connection::Connection;
+use super::email::{Email, Target};
+use super::tally::Tally;
+
+/// When the next request starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// When the connection's last one is answered: closed loop.
+    Closed,
+    /// So many in a second whatever comes back: open loop. Latency counts from the intended start,
+    /// so that a request which had to wait for a connection shows it.
+    PerSecond(f64),
+}
+
+/// When it is enough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    /// After so many requests.
+    Count(u64),
+    /// After this time; what has begun is still answered.
+    Elapsed(Duration),
+}
+
+/// A request that is not answered within this time is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Broken requests of one connection before it gives up.
+const BROKEN_LIMIT: u64 = 20;
+
+struct Run {
+    target: Target,
+    pace: Pace,
+    until: Until,
+    seed: u64,
+    started: Instant,
+    next: AtomicU64,
+}
+
+/// Sends over this many connections and returns what came of it.
+pub(crate) async fn drive(
+    target: &Target,
+    n_connections: usize,
+    pace: Pace,
+    until: Until,
+    seed: u64,
+) -> anyhow::Result<Tally> {
+    let mut connections = Vec::with_capacity(n_connections);
+    for _ in 0..n_connections {
+        connections.push(Connection::open(target.address).await?);
+    }
+    let run = Arc::new(Run {
+        target: target.clone(),
+        pace,
+        until,
+        seed,
+        started: Instant::now(),
+        next: AtomicU64::new(0),
+    });
+    let mut running = JoinSet::new();
+    for connection in connections {
+        running.spawn(send(Arc::clone(&run), connection));
+    }
+    let mut total = Tally::new()?;
+    while let Some(ended) = running.join_next().await {
+        total.add(&ended.context("a connection's task")??)?;
+    }
+    total.elapsed = run.started.elapsed();
+    Ok(total)
+}
+
+async fn send(run: Arc<Run>, mut connection: Connection) -> anyhow::Result<Tally> {
+    let mut email = Email::new(&run.target, run.seed)?;
+    let mut tally = Tally::new()?;
+    loop {
+        let number = run.next.fetch_add(1, Ordering::Relaxed);
+        let start = run.start_of(number);
+        if run.is_enough(number, start) {
+            return Ok(tally);
+        }
+        if matches!(run.pace, Pace::PerSecond(_)) {
+            sleep_until(start).await;
+        }
+        match timeout(PATIENCE, connection.exchange(email.to(number)?)).await {
+            Ok(Ok(status)) => tally.answered(status, start.elapsed()),
+            Ok(Err(_)) | Err(_) => {
+                tally.n_broken += 1;
+                ensure!(
+                    tally.n_broken < BROKEN_LIMIT,
+                    "{} does not answer",
+                    run.target.address
+                );
+                connection = Connection::open(run.target.address).await?;
+            }
+        }
+    }
+}
+
+impl Run {
+    fn start_of(&self, number: u64) -> Instant {
+        match self.pace {
+            Pace::Closed => Instant::now(),
+            Pace::PerSecond(rate) => self.started + Duration::from_secs_f64(number as f64 / rate),
+        }
+    }
+
+    fn is_enough(&self, number: u64, start: Instant) -> bool {
+        match self.until {
+            Until::Count(n) => number >= n,
+            Until::Elapsed(time) => start >= self.started + time,
+        }
+    }
+}
