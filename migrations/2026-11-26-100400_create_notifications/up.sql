@@ -48,8 +48,9 @@ COMMENT ON TABLE notifications IS 'Every outbound message, whatever its origin.'
 -- A service's messages, newest first: the id ascends with time. Nothing in it ever changes, so
 -- updates stay HOT.
 CREATE INDEX notifications_service ON notifications (service_id, id);
--- A service's own reference; only rows that have one pay for it.
-CREATE INDEX notifications_reference ON notifications (service_id, reference) WHERE reference IS NOT NULL;
+-- A service's own reference; only rows that have one pay for it. By its hash, for a reference may
+-- be longer than an index entry.
+CREATE INDEX notifications_reference ON notifications (service_id, md5(reference)) WHERE reference IS NOT NULL;
 -- On its way: set at save and relay, cleared by the mark (the one update that is not HOT). The
 -- rescue reads it, oldest first.
 CREATE INDEX notifications_on_its_way ON notifications (dispatched_at) WHERE dispatched_at IS NOT NULL;

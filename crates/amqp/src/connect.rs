@@ -20,6 +20,8 @@ pub struct Options {
 
 /// A broker that does not answer the handshake within this time is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshake, topology and consumers together; the first declaration of all queues takes seconds.
+const OPEN_WITHIN: Duration = Duration::from_secs(30);
 /// Seconds between heartbeats unless the URL says otherwise; a peer that vanished without closing
 /// the connection is noticed after two of them.
 const HEARTBEAT_S: u16 = 10;
@@ -57,4 +59,14 @@ pub(crate) fn pause_after(failures: u32) -> Duration {
     let base = 100u64 << failures.saturating_sub(1).min(5);
     let jitter = rand::random_range(0.8..1.2);
     Duration::from_millis(base.min(2_000)).mul_f64(jitter)
+}
+
+/// Bounds the making of a session: a stalled broker answers nothing, not even a refusal.
+pub(crate) async fn within_deadline<T>(
+    opening: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(OPEN_WITHIN, opening).await {
+        Ok(opened) => opened,
+        Err(_) => Err(Error::Unavailable("no answer while opening".to_owned())),
+    }
 }

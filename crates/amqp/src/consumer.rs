@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::pause_after;
+use crate::connect::{pause_after, within_deadline};
 use crate::declare::declare_all;
 use crate::delivery::{Delivery, Desk, Ticket};
 use crate::ledger::Ledger;
@@ -35,6 +37,8 @@ pub struct Consumers {
 }
 
 const CONSUMER_TAG: &str = "carillon";
+/// How long shutdown waits for the broker to stop sending.
+const CANCEL_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 impl Consumers {
     /// Consumers that are not connected yet.
@@ -51,7 +55,11 @@ impl Consumers {
     pub async fn run(self, shutdown: CancellationToken, ready: impl Fn(bool) + Send) {
         let mut failures = 0;
         while !shutdown.is_cancelled() {
-            match self.open().await {
+            let opened = tokio::select! {
+                opened = within_deadline(self.open()) => opened,
+                () = shutdown.cancelled() => return,
+            };
+            match opened {
                 Ok((connection, channels)) => {
                     failures = 0;
                     ready(true);
@@ -147,20 +155,30 @@ async fn flow(
                 let ticket = Ticket {
                     tag: message.delivery_tag,
                     desk: Arc::clone(&desk),
-                    in_hand: in_hand.clone(),
+                    _in_hand: in_hand.clone(),
+                    is_settled: false,
                 };
                 let delivery = read(message, ticket);
                 // The handler may be slow: acknowledgements must flow meanwhile.
-                tokio::select! {
-                    sent = subscription.deliveries.send(delivery) => if sent.is_err() { break },
-                    never = acknowledge_on(&channel, &desk) => never?,
+                let mut sending = std::pin::pin!(subscription.deliveries.send(delivery));
+                let sent = loop {
+                    tokio::select! {
+                        biased;
+                        () = desk.settled.notified() => acknowledge(&channel, &desk).await?,
+                        sent = &mut sending => break sent,
+                    }
+                };
+                if sent.is_err() {
+                    break;
                 }
             }
         }
     }
-    channel
-        .basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())
-        .await?;
+    let cancelling = channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default());
+    // A stalled broker does not answer; it learns of the end when the connection closes.
+    if let Ok(cancelled) = tokio::time::timeout(CANCEL_WITHIN, cancelling).await {
+        cancelled?;
+    }
     drop((consumer, in_hand));
     loop {
         tokio::select! {
@@ -172,16 +190,17 @@ async fn flow(
     acknowledge(&channel, &desk).await
 }
 
-/// Acknowledges whatever is settled, forever.
-async fn acknowledge_on(channel: &Channel, desk: &Desk) -> Result<(), Error> {
-    loop {
-        desk.settled.notified().await;
-        acknowledge(channel, desk).await?;
-    }
-}
-
+/// Tells the broker what is settled or dropped. Never cancelled half-way: what was taken from the
+/// ledger must be told.
 async fn acknowledge(channel: &Channel, desk: &Desk) -> Result<(), Error> {
     let acks = desk.ledger.lock().take();
+    for tag in acks.back {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..Default::default()
+        };
+        channel.basic_nack(tag, options).await?;
+    }
     if let Some(tag) = acks.up_to {
         channel
             .basic_ack(tag, BasicAckOptions { multiple: true })

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 
 use crate::ledger::Ledger;
 
-/// A message taken from a queue. Settle it once its effect is committed; dropped unsettled, it
-/// stays with this channel and comes back when the channel closes.
+/// A message taken from a queue. Settle it once its effect is committed; dropped unsettled, it goes
+/// back to its queue and is delivered again.
 pub struct Delivery {
     /// The task's name.
     pub task: String,
@@ -29,12 +29,13 @@ impl Delivery {
     }
 }
 
-/// The right to settle one delivery.
+/// The right to settle one delivery. Dropped, it sends the delivery back.
 pub(crate) struct Ticket {
     pub tag: u64,
     pub desk: Arc<Desk>,
     /// Kept by every delivery in hand: the consumer knows that none is left when all are dropped.
-    pub in_hand: mpsc::Sender<()>,
+    pub _in_hand: mpsc::Sender<()>,
+    pub is_settled: bool,
 }
 
 /// Where deliveries of one channel are settled.
@@ -44,9 +45,17 @@ pub(crate) struct Desk {
 }
 
 impl Ticket {
-    fn settle(self) {
+    fn settle(mut self) {
         self.desk.ledger.lock().settled(self.tag);
+        self.is_settled = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.desk.ledger.lock().dropped(self.tag);
+        }
         self.desk.settled.notify_one();
-        drop(self.in_hand);
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::pause_after;
+use crate::connect::{pause_after, within_deadline};
 use crate::declare::declare_all;
 use crate::{Error, Options, Outgoing, topology};
 
@@ -25,12 +25,19 @@ pub struct Publisher {
 
 struct Shared {
     options: Options,
-    /// The confirming channel; none while the broker is away.
-    channel: RwLock<Option<Channel>>,
-    /// Rings when a publish failed in a way that a new session may mend.
-    broken: Notify,
+    /// None while the broker is away.
+    session: RwLock<Option<Session>>,
     /// Rings whenever a session was made.
     connected: Notify,
+}
+
+/// The confirming channel of one connection, and its bell.
+#[derive(Clone)]
+struct Session {
+    channel: Channel,
+    /// Rings when a publish failed in a way that a new session may mend. A late failure on an old
+    /// session does not tear down the new one.
+    broken: Arc<Notify>,
 }
 
 /// How often a silent connection is looked at.
@@ -42,8 +49,7 @@ impl Publisher {
     pub fn new(options: Options) -> Self {
         let shared = Shared {
             options,
-            channel: RwLock::new(None),
-            broken: Notify::new(),
+            session: RwLock::new(None),
             connected: Notify::new(),
         };
         Self {
@@ -54,7 +60,7 @@ impl Publisher {
     /// Whether there is a connection; it may still break at any time.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.channel().is_some()
+        self.session().is_some()
     }
 
     /// Waits until there is a connection.
@@ -74,12 +80,12 @@ impl Publisher {
     /// # Errors
     /// When the broker is away, a queue does not exist, or a message is refused.
     pub async fn publish(&self, batch: &[Outgoing]) -> Result<(), Error> {
-        let channel = self
-            .channel()
+        let session = self
+            .session()
             .ok_or_else(|| Error::Unavailable("not connected".to_owned()))?;
-        let published = publish_on(&channel, &self.shared.options.prefix, batch).await;
+        let published = publish_on(&session.channel, &self.shared.options.prefix, batch).await;
         if matches!(published, Err(Error::Unavailable(_) | Error::Unroutable(_))) {
-            self.shared.broken.notify_one();
+            session.broken.notify_one();
         }
         published
     }
@@ -88,15 +94,19 @@ impl Publisher {
     pub async fn run(&self, shutdown: CancellationToken, ready: impl Fn(bool) + Send) {
         let mut failures = 0;
         while !shutdown.is_cancelled() {
-            match self.open().await {
-                Ok((connection, channel)) => {
+            let opened = tokio::select! {
+                opened = within_deadline(self.open()) => opened,
+                () = shutdown.cancelled() => return,
+            };
+            match opened {
+                Ok((connection, session)) => {
                     failures = 0;
-                    *self.shared.channel.write() = Some(channel.clone());
+                    *self.shared.session.write() = Some(session.clone());
                     self.shared.connected.notify_waiters();
                     ready(true);
                     tracing::info!("connected to RabbitMQ for publishing");
-                    self.watch(&connection, &channel, &shutdown).await;
-                    *self.shared.channel.write() = None;
+                    watch(&connection, &session, &shutdown).await;
+                    *self.shared.session.write() = None;
                     ready(false);
                     close(&connection).await;
                 }
@@ -114,35 +124,31 @@ impl Publisher {
         }
     }
 
-    fn channel(&self) -> Option<Channel> {
-        self.shared.channel.read().clone()
+    fn session(&self) -> Option<Session> {
+        self.shared.session.read().clone()
     }
 
-    async fn open(&self) -> Result<(Connection, Channel), Error> {
+    async fn open(&self) -> Result<(Connection, Session), Error> {
         let connection = self.shared.options.connect("publisher").await?;
         declare_all(&connection, &self.shared.options.prefix).await?;
         let channel = connection.create_channel().await?;
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;
-        Ok((connection, channel))
+        let broken = Arc::new(Notify::new());
+        Ok((connection, Session { channel, broken }))
     }
+}
 
-    /// Returns when the session is to be rebuilt, or at shutdown.
-    async fn watch(
-        &self,
-        connection: &Connection,
-        channel: &Channel,
-        shutdown: &CancellationToken,
-    ) {
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = self.shared.broken.notified() => return,
-                () = tokio::time::sleep(LOOK_EVERY) => {
-                    if !connection.status().connected() || !channel.status().connected() {
-                        return;
-                    }
+/// Returns when the session is to be rebuilt, or at shutdown.
+async fn watch(connection: &Connection, session: &Session, shutdown: &CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = session.broken.notified() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                if !connection.status().connected() || !session.channel.status().connected() {
+                    return;
                 }
             }
         }

@@ -39,8 +39,31 @@ pub(crate) struct BothAway;
 
 /// Notifications that share one message.
 const BATCH: usize = 100;
+/// Beyond this a batch becomes several messages.
+const MESSAGE_BYTES: usize = 1 << 20;
 /// PostgreSQL must take a batch within this time when the broker does not.
 const SAVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A batch as few messages: none much larger than [`MESSAGE_BYTES`], for brokers bound them.
+fn messages(inbox: Queue, batch: &[Accepted]) -> Vec<Outgoing> {
+    let mut messages = Vec::new();
+    let (mut bodies, mut n_bytes) = (Vec::with_capacity(batch.len()), 0);
+    for accepted in batch {
+        if n_bytes > 0 && n_bytes + accepted.body.len() > MESSAGE_BYTES {
+            messages.push(message(inbox, &bodies));
+            bodies.clear();
+            n_bytes = 0;
+        }
+        bodies.push(accepted.body.clone());
+        n_bytes += accepted.body.len();
+    }
+    messages.push(message(inbox, &bodies));
+    messages
+}
+
+fn message(inbox: Queue, bodies: &[Bytes]) -> Outgoing {
+    Outgoing::batch::<SaveNotification>(inbox, carillon_core::id::mint(), bodies)
+}
 
 struct Ways {
     store: Store,
@@ -120,14 +143,10 @@ impl Ways {
         if self.breaker.lock().route(self.started.elapsed()) == Route::Bypass {
             return false;
         }
-        let bodies: Vec<Bytes> = batch.iter().map(|accepted| accepted.body.clone()).collect();
-        let id = batch
-            .first()
-            .map_or_else(carillon_core::id::mint, |a| a.notification.id.0);
-        let message = Outgoing::batch::<SaveNotification>(inbox, id, &bodies);
+        let messages = messages(inbox, batch);
         let began = Instant::now();
         let published =
-            tokio::time::timeout(self.confirm_within, self.publisher.publish(&[message]))
+            tokio::time::timeout(self.confirm_within, self.publisher.publish(&messages))
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("no confirm in time".to_owned())));
         let mut breaker = self.breaker.lock();

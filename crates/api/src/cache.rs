@@ -70,6 +70,9 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Send + Sync + 'static> Cache<K, V>
         if let Some(value) = self.usable(&entry, self.fresh / 2) {
             return Ok(value);
         }
+        if entry.has_just_failed_without_value() {
+            return Err(Error::Unavailable("no answer a moment ago".to_owned()));
+        }
         let _reading = match self.usable(&entry, self.fresh) {
             // Fresh enough for everyone but the one who reads it again.
             Some(value) => match entry.reading.try_lock() {
@@ -81,6 +84,9 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Send + Sync + 'static> Cache<K, V>
         // Another request may have read it while this one waited.
         if let Some(value) = self.usable(&entry, self.fresh / 2) {
             return Ok(value);
+        }
+        if entry.has_just_failed_without_value() {
+            return Err(Error::Unavailable("no answer a moment ago".to_owned()));
         }
         let error = match tokio::time::timeout(READ_WITHIN, read).await {
             Ok(Ok(value)) => return Ok(entry.learn(Some(Arc::new(value)))),
@@ -111,6 +117,15 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Send + Sync + 'static> Cache<K, V>
 }
 
 impl<V> Entry<V> {
+    /// Whether asking again would only add to the queue before a database that is away.
+    fn has_just_failed_without_value(&self) -> bool {
+        let known = self.known.read();
+        known.value.is_none()
+            && known
+                .failed_at
+                .is_some_and(|at| at.elapsed() < TRY_AGAIN_AFTER)
+    }
+
     fn learn(&self, value: Option<Arc<V>>) -> Option<Arc<V>> {
         *self.known.write() = Known {
             value: Some((Instant::now(), value.clone())),
@@ -143,7 +158,9 @@ mod tests {
     #[tokio::test]
     async fn while_the_database_is_away_the_last_value_serves_until_it_is_stale() {
         let cache = Cache::<u8, u32>::new(Duration::ZERO, Duration::from_millis(80));
-        assert!(cache.get(1, async { away() }).await.is_err());
+        assert!(cache.get(9, async { away() }).await.is_err());
+        // Not asked again at once: the queue before the database would only grow.
+        assert!(cache.get(9, async { Ok(7) }).await.is_err());
         cache.get(1, async { Ok(7) }).await.unwrap();
         assert_eq!(
             cache.get(1, async { away() }).await.unwrap().as_deref(),

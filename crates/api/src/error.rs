@@ -71,12 +71,12 @@ impl NotifyError {
         Self::new(413, "RequestEntityTooLargeError", message)
     }
 
-    /// 503: not accepted; the client may try again.
+    /// 503: it cannot be done now; the client may try again.
     pub fn unavailable() -> Self {
         Self::new(
             503,
             "ServiceUnavailableError",
-            "Not accepted. Please try again in a few seconds",
+            "Temporarily unavailable. Please try again in a few seconds",
         )
     }
 }
@@ -178,6 +178,12 @@ impl Problem {
     /// 400: not JSON.
     pub fn malformed(detail: String) -> Self {
         Self::new(400, "The request body is not JSON", Some(detail))
+    }
+
+    /// 413: the body is larger than is taken.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("the body must not be larger than {limit} bytes");
+        Self::new(413, "The request body is too large", Some(detail))
     }
 
     /// 401 or 403.

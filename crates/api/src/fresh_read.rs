@@ -47,20 +47,19 @@ impl FreshReads {
     /// The row of a young id as soon as it is there; `None` when it does not come, the id is old,
     /// or the service has too many reads waiting already.
     pub async fn wait(&self, service_id: ServiceId, id: NotificationId) -> Option<Notification> {
-        if carillon_core::clock::now() - id.time()? > YOUNG {
+        let age = carillon_core::clock::now() - id.time()?;
+        if age > YOUNG || age < -YOUNG {
             return None;
         }
         let _place = Place::take(&self.n_waiting, service_id, self.n_max_per_service)?;
         let (row, found) = oneshot::channel();
-        self.waiters
-            .send(Waiter {
-                id,
-                row,
-                until: Instant::now() + WAIT,
-            })
-            .await
-            .ok()?;
-        found.await.ok()
+        let until = Instant::now() + WAIT;
+        let waiting = async {
+            self.waiters.send(Waiter { id, row, until }).await.ok()?;
+            found.await.ok()
+        };
+        // The shared look may itself wait for a slow database.
+        tokio::time::timeout_at(until, waiting).await.ok()?
     }
 }
 

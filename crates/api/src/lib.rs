@@ -47,11 +47,12 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     // Not a condition of readiness: without the broker accepts go to PostgreSQL.
     let stop_publishing = CancellationToken::new();
     let (stopped, connection) = (stop_publishing.clone(), publisher.clone());
-    app.tasks.spawn("publisher", async move {
+    app.tasks.spawn_essential("publisher", async move {
         let connected = metrics::gauge!("carillon_broker_connected");
         connection
             .run(stopped, |ready| connected.set(f64::from(u8::from(ready))))
             .await;
+        Ok(())
     });
 
     let state = web::Data::new(State::new(&app, store, &publisher)?);

@@ -4,6 +4,7 @@
 //! Settings are the defaults, logging included, but for addresses, keys and the sandbox's delay.
 
 pub(crate) mod member;
+mod seed;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -40,11 +41,6 @@ pub(crate) struct Installation {
 /// What is sealed here is read by nobody else.
 const ENCRYPTION_KEY: &str = "dGhlLWtleS1vZi1hbGwtdGVzdHMtMzItYnl0ZXMtISE=";
 const READY_WITHIN: Duration = Duration::from_secs(60);
-
-const SUBJECT: &str = "Your payment ((reference))";
-const BODY: &str = "Dear ((name)),\n\nwe have received your payment of £((amount)) with the \
-    reference ((reference)).\n\nYou need not do anything else. If you did not make this payment, \
-    call us on the number on the back of your card.\n\nYours,\n\nThe payments team";
 
 impl Installation {
     /// Everything but processes.
@@ -94,61 +90,8 @@ impl Installation {
             running: BTreeMap::new(),
             _directory: directory,
         };
-        installation.seed().await?;
+        installation.target = seed::run(api, &installation.env).await?;
         Ok(installation)
-    }
-
-    async fn seed(&mut self) -> anyhow::Result<()> {
-        let demo = self
-            .carillon(&["service", "demo", "--format", "env"])
-            .await?;
-        let exported = |name: &str| {
-            let line = demo
-                .lines()
-                .find_map(|line| line.strip_prefix(&format!("export {name}=")));
-            line.map(|value| value.trim_matches(['\'', '"']).to_owned())
-                .with_context(|| format!("carillon service demo printed no {name}"))
-        };
-        let (service_id, key) = (exported("SERVICE_ID")?, exported("API_KEY")?);
-        // A full key ends in its secret, a UUID.
-        let secret = key
-            .get(key.len().saturating_sub(36)..)
-            .context("a short key")?
-            .to_owned();
-        let made = self
-            .carillon(&[
-                "template",
-                "create",
-                &service_id,
-                "Benchmark",
-                "--channel",
-                "email",
-                "--subject",
-                SUBJECT,
-                "--body",
-                BODY,
-                "--format",
-                "json",
-            ])
-            .await?;
-        let made: Value = serde_json::from_str(&made).context("carillon template create")?;
-        let template_id = made["id"]
-            .as_str()
-            .context("a template without an id")?
-            .to_owned();
-        self.target = Target {
-            address: self.target.address,
-            service_id,
-            secret,
-            template_id,
-        };
-        Ok(())
-    }
-
-    /// Runs the command line tool.
-    async fn carillon(&self, args: &[&str]) -> anyhow::Result<String> {
-        let done = Process::run("carillon", self.env.clone(), args).await;
-        done.map_err(|error| anyhow::anyhow!("carillon {}: {error}", args.join(" ")))
     }
 
     /// Starts processes and waits until each is ready; the API also until the broker confirms,
@@ -211,7 +154,7 @@ impl Installation {
     }
 
     /// Resident memory of each process, now and at its highest.
-    pub fn memory(&self) -> anyhow::Result<BTreeMap<&'static str, Memory>> {
+    fn memory(&self) -> anyhow::Result<BTreeMap<&'static str, Memory>> {
         let of =
             |(member, process): (&Member, &Process)| Ok((member.name(), Memory::of(process.id())?));
         self.running.iter().map(of).collect()
@@ -222,6 +165,21 @@ impl Installation {
         let memory = self.memory()?.into_iter();
         Ok(memory
             .map(|(name, memory)| (name.to_owned(), rounded(memory.peak_mb)))
+            .collect())
+    }
+
+    /// Resident memory by binary now, and the sum of all but the sandbox, which is no product.
+    pub fn idle_rss_mb(&self) -> anyhow::Result<Map<String, Value>> {
+        let memory = self.memory()?;
+        let ours = memory
+            .iter()
+            .filter(|(name, _)| **name != Member::Sandbox.name());
+        let sum = ours.map(|(_, memory)| memory.now_mb).sum();
+        let each = memory
+            .iter()
+            .map(|(name, memory)| ((*name).to_owned(), rounded(memory.now_mb)));
+        Ok(each
+            .chain([("all_but_sandbox".to_owned(), rounded(sum))])
             .collect())
     }
 

@@ -1,13 +1,13 @@
 //! Benchmarks: how fast Carillon is, beside a floor measured in the same run, and where the time
 //! goes, as CPU per message of each process.
 //!
-//! A scenario starts installations of its own from the binaries it is given ([`installation`]),
-//! puts load on them ([`load`]), reads what it cost from `/proc` ([`usage`]) and returns a
-//! [`report`]. Throughput depends on the machine and on who else uses it; CPU per message is the
-//! steady figure, and [`compare`] sets two builds against each other by it.
+//! A scenario starts installations of its own from the binaries it is given (`installation`),
+//! puts load on them (`load`), reads what it cost from `/proc` (`usage`) and returns a
+//! `report`. Throughput depends on the machine and on who else uses it; CPU per message is the
+//! steady figure, and `compare` sets two builds against each other by it.
 //!
 //! It knows the product only from outside: HTTP, the broker's queues, rows in PostgreSQL, `/proc`.
-//! To add a scenario: a file in `scenarios/`, a variant of [`scenarios::Scenario`].
+//! To add a scenario: a file in `scenarios/`, a variant of `scenarios::Scenario`.
 
 mod arguments;
 mod broker;

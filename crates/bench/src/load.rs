@@ -14,6 +14,3 @@ pub(crate) use connection::get;
 pub(crate) use drive::{Pace, Until, drive};
 pub(crate) use email::{Target, values};
 pub(crate) use tally::Tally;
-
-/// Connections of every scenario.
-pub(crate) const CONNECTIONS: usize = 64;

@@ -65,6 +65,9 @@ impl Outcome {
 /// A throttled message waits at least this long: sooner it would only be refused again.
 const SHORTEST_THROTTLE: Duration = Duration::from_secs(1);
 
+/// And at most this long, whatever the provider asks.
+const LONGEST_THROTTLE: Duration = Duration::from_secs(3_600);
+
 /// What follows from an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
@@ -101,7 +104,8 @@ impl Verdict {
             }
             Outcome::Rejected { .. } => Self::give_up(Reason::ProviderRejected),
             Outcome::Throttled { after } => {
-                Self::wait(Reason::ProviderRate, (*after).max(SHORTEST_THROTTLE), false)
+                let wait = (*after).clamp(SHORTEST_THROTTLE, LONGEST_THROTTLE);
+                Self::wait(Reason::ProviderRate, wait, false)
             }
             Outcome::Failed { .. } => Self::try_again(Reason::ProviderFailure, attempt, policy),
             Outcome::Ambiguous { .. } => Self::try_again(Reason::AnswerLost, attempt, policy),

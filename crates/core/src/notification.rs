@@ -138,7 +138,7 @@ impl Status {
         self.is_final() || matches!(self, Self::Sent)
     }
 
-    /// Reads a status filter: `failed` and `sending` stand for several (GOV.UK's API).
+    /// Reads a status filter: `failed` stands for every failure (GOV.UK's API).
     #[must_use]
     pub fn of_filter(name: &str) -> Option<Vec<Self>> {
         match name {

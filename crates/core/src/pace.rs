@@ -1,23 +1,31 @@
-//! The pace of calls to one provider: additive increase, multiplicative decrease.
+//! The pace of calls to one provider: slower at each refusal, faster as time passes without one.
 //!
 //! A provider that throttles is slowed down to, instead of being asked in vain: a refused call
-//! costs it and us as much as an accepted one.
+//! costs it and us as much as an accepted one. Recovery is by time, not by calls, so a provider that
+//! refused once on a quiet day is at full speed again half a minute later.
 
 use std::time::Duration;
 
-/// The least gap between the starts of two calls; adapts to refusals.
+/// The least gap between the starts of two calls. Times are any monotonic time since a fixed
+/// moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pace {
-    /// Seconds between two starts; 0 is unlimited.
+    /// Seconds between two starts when `since` began; 0 is unlimited.
     gap: f64,
-    /// When the last slow-down happened, so that one burst of refusals counts once.
-    slowed_at: Option<Duration>,
+    /// When the last slow-down happened.
+    since: Duration,
 }
 
+/// The gap after the first refusal.
+const FIRST: f64 = 0.002;
 /// A gap below this is no limit worth keeping.
 const NEGLIGIBLE: f64 = 0.000_2;
 /// The slowest pace.
 const SLOWEST: f64 = 1.0;
+/// By how much a refusal widens the gap.
+const SLOW_DOWN: f64 = 1.25;
+/// What is left of the gap after a second without a refusal.
+const RECOVERY: f64 = 0.9;
 /// Refusals within this time of a slow-down belong to the same burst.
 const BURST: Duration = Duration::from_millis(200);
 
@@ -27,35 +35,29 @@ impl Pace {
     pub const fn unlimited() -> Self {
         Self {
             gap: 0.0,
-            slowed_at: None,
+            since: Duration::ZERO,
         }
     }
 
     /// The gap to keep between the starts of two calls.
     #[must_use]
-    pub fn gap(&self) -> Duration {
-        Duration::from_secs_f64(self.gap)
+    pub fn gap(&self, now: Duration) -> Duration {
+        let quiet = now.saturating_sub(self.since).as_secs_f64();
+        let gap = self.gap * RECOVERY.powf(quiet);
+        if gap < NEGLIGIBLE {
+            Duration::ZERO
+        } else {
+            Duration::from_secs_f64(gap)
+        }
     }
 
-    /// A call was refused; `now` is any monotonic time, `rate` the calls per second accepted of
-    /// late (0 when unknown).
-    pub fn refused(&mut self, now: Duration, rate: f64) {
-        if self.slowed_at.is_some_and(|at| now < at + BURST) {
+    /// A call was refused.
+    pub fn refused(&mut self, now: Duration) {
+        if self.gap > 0.0 && now < self.since + BURST {
             return;
         }
-        self.slowed_at = Some(now);
-        let observed = if rate > 0.0 { 1.0 / rate } else { 0.005 };
-        self.gap = (self.gap * 1.5).max(observed * 1.05).min(SLOWEST);
-    }
-
-    /// A call was accepted: go a little faster.
-    pub fn accepted(&mut self) {
-        if self.gap > 0.0 {
-            self.gap *= 0.999;
-            if self.gap < NEGLIGIBLE {
-                self.gap = 0.0;
-            }
-        }
+        self.gap = (self.gap(now).as_secs_f64() * SLOW_DOWN).clamp(FIRST, SLOWEST);
+        self.since = now;
     }
 }
 
@@ -63,49 +65,53 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Runs a minute against a provider that accepts `limit` calls per second, with a burst of as
-    /// many as it refills in 100 ms. Returns (accepted, refused).
-    fn a_minute_against(limit: f64) -> (u32, u32) {
+    /// Runs two minutes against a provider that accepts `limit` calls per second, with a burst of
+    /// as many as it refills in 100 ms. Returns what share of the limit was used, and what share of
+    /// the calls was refused.
+    fn against(limit: f64) -> (f64, f64) {
         let (mut pace, mut now) = (Pace::unlimited(), 0.0);
-        let (mut tokens, mut accepted, mut refused) = (limit / 10.0, 0, 0);
-        while now < 60.0 {
-            let step = pace.gap().as_secs_f64().max(0.000_3);
+        let burst = f64::max(limit / 10.0, 1.0);
+        let (mut tokens, mut accepted, mut refused) = (burst, 0.0, 0.0);
+        while now < 120.0 {
+            let at = Duration::from_secs_f64(now);
+            let step = pace.gap(at).as_secs_f64().max(0.000_3);
             now += step;
-            tokens = f64::min(tokens + step * limit, limit / 10.0);
+            tokens = f64::min(tokens + step * limit, burst);
             if tokens >= 1.0 {
                 tokens -= 1.0;
-                accepted += 1;
-                pace.accepted();
+                accepted += 1.0;
             } else {
-                refused += 1;
-                pace.refused(Duration::from_secs_f64(now), limit);
+                refused += 1.0;
+                pace.refused(Duration::from_secs_f64(now));
             }
         }
-        (accepted, refused)
+        (accepted / (limit * 120.0), refused / (accepted + refused))
     }
 
     #[test]
     fn it_converges_to_what_the_provider_takes() {
-        for limit in [20.0, 200.0, 1_000.0] {
-            let (accepted, refused) = a_minute_against(limit);
-            let offered = limit * 60.0;
-            assert!(
-                f64::from(accepted) > offered * 0.75,
-                "{limit}: accepted {accepted}"
-            );
-            assert!(
-                f64::from(refused) < offered * 0.20,
-                "{limit}: refused {refused}"
-            );
+        for limit in [2.0, 20.0, 200.0, 1_000.0] {
+            let (used, refused) = against(limit);
+            assert!(used > 0.7, "at {limit}/s only {used} is used");
+            assert!(refused < 0.25, "at {limit}/s {refused} is refused");
         }
     }
 
     #[test]
     fn one_burst_of_refusals_slows_down_once() {
         let mut pace = Pace::unlimited();
-        pace.refused(Duration::from_secs(1), 100.0);
-        let once = pace.gap();
-        pace.refused(Duration::from_millis(1_050), 100.0);
-        assert_eq!(pace.gap(), once);
+        let second = Duration::from_secs(1);
+        pace.refused(second);
+        let once = pace.gap(second);
+        pace.refused(second + Duration::from_millis(50));
+        assert_eq!(pace.gap(second), once);
+    }
+
+    #[test]
+    fn a_single_refusal_is_forgotten_within_half_a_minute() {
+        let mut pace = Pace::unlimited();
+        pace.refused(Duration::from_secs(1));
+        assert!(pace.gap(Duration::from_secs(1)) <= Duration::from_millis(2));
+        assert_eq!(pace.gap(Duration::from_secs(30)), Duration::ZERO);
     }
 }

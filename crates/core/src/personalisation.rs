@@ -4,7 +4,7 @@ mod check;
 mod sanitise;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -81,22 +81,23 @@ impl Personalisation {
     pub fn sanitised(&self, names: &[String]) -> (Self, Map<String, Value>) {
         let mut given = self.given.clone();
         let mut report = Map::new();
-        for name in names {
-            // Every spelling: which of them a template will use is not known here.
-            let wanted = comparable_name(name);
-            for (spelling, value) in &mut given {
-                if comparable_name(spelling) != wanted {
-                    continue;
-                }
-                let sanitised = sanitise::value(value);
-                if sanitised != *value {
-                    let unsanitised = std::mem::replace(value, sanitised.clone());
-                    let change = serde_json::json!({
-                        "sanitised": sanitised,
-                        "unsanitised": unsanitised,
-                    });
-                    report.insert(spelling.clone(), change);
-                }
+        if names.is_empty() {
+            return (self.clone(), report);
+        }
+        let wanted: HashSet<String> = names.iter().map(|name| comparable_name(name)).collect();
+        // Every spelling: which of them a template will use is not known here.
+        for (spelling, value) in &mut given {
+            if !wanted.contains(&comparable_name(spelling)) {
+                continue;
+            }
+            let sanitised = sanitise::value(value);
+            if sanitised != *value {
+                let unsanitised = std::mem::replace(value, sanitised.clone());
+                let change = serde_json::json!({
+                    "sanitised": sanitised,
+                    "unsanitised": unsanitised,
+                });
+                report.insert(spelling.clone(), change);
             }
         }
         (Self::stored(given), report)

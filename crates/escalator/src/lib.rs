@@ -19,10 +19,11 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 
     let stop_publishing = CancellationToken::new();
     let stopped = stop_publishing.clone();
-    app.tasks.spawn("publisher", async move {
+    app.tasks.spawn_essential("publisher", async move {
         Publisher::new(amqp)
             .run(stopped, |ready| publishing.set_ready(ready))
             .await;
+        Ok(())
     });
     tracing::info!("no plans yet: there is nothing to escalate");
     app.shutdown.cancelled().await;

@@ -36,25 +36,27 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     carillon_connect::wait_for_database(&store, &app.shutdown).await;
     let stop_publishing = CancellationToken::new();
     let (stopped, connection) = (stop_publishing.clone(), publisher.clone());
-    app.tasks.spawn("publisher", async move {
+    app.tasks.spawn_essential("publisher", async move {
         connection
             .run(stopped, |ready| publishing.set_ready(ready))
             .await;
+        Ok(())
     });
 
     let settings = &app.settings.poller;
-    let grace = app.settings.delivery.lease + rescue::MARGIN;
+    let delivery = &app.settings.delivery;
+    let grace = delivery.lease + delivery.unstarted_limit + rescue::MARGIN;
     let rescue = rescue::Rescue::default();
     let shutdown = &app.shutdown;
     tokio::join!(
         ticker::every(settings.relay_interval, shutdown, "relay", async || {
-            relay::all_due(&store, &publisher).await
+            relay::all_due(&store, &publisher, shutdown).await
         }),
         ticker::every(settings.marker_interval, shutdown, "markers", async || {
             markers::drop_into_every_lane(&store, &publisher).await
         }),
         ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
-            rescue.round(&store, grace).await
+            rescue.round(&store, grace, shutdown).await
         }),
         ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
             backlog::measure(&store).await

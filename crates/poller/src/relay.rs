@@ -10,6 +10,7 @@ use carillon_core::reason::Reason;
 use carillon_core::task::Deliver;
 use carillon_runtime::crash_point;
 use carillon_store::{Store, notification};
+use tokio_util::sync::CancellationToken;
 
 use crate::publish;
 
@@ -19,8 +20,12 @@ const BATCH: i64 = 1_000;
 const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 
 /// Relays until nothing is due. While the broker is away nothing is touched.
-pub(crate) async fn all_due(store: &Store, publisher: &Publisher) -> anyhow::Result<()> {
-    while publisher.is_connected() {
+pub(crate) async fn all_due(
+    store: &Store,
+    publisher: &Publisher,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    while publisher.is_connected() && !shutdown.is_cancelled() {
         let relayed = notification::relay(store, BATCH).await?;
         if relayed.is_empty() {
             break;

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
-use carillon_store::{Store, notification};
+use carillon_store::{Store, health, notification};
+use tokio_util::sync::CancellationToken;
 
-/// Added to the lease: the longest that an id may be in a worker's hands without a claim.
-pub(crate) const MARGIN: Duration = Duration::from_secs(60);
+/// Between a message's coming out of its queue and its worker's first look at it.
+pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 /// Rows of one statement.
 const BATCH: i64 = 1_000;
 
@@ -24,32 +24,44 @@ impl Rescue {
     ///
     /// The first round after an outage rescues nothing: leases ran out meanwhile, and the workers
     /// still have the results in hand.
-    pub async fn round(&self, store: &Store, grace: Duration) -> anyhow::Result<()> {
-        if self.was_away.swap(false, Ordering::Relaxed) {
+    pub async fn round(
+        &self,
+        store: &Store,
+        grace: Duration,
+        shutdown: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if self.was_away.load(Ordering::Relaxed) {
+            health::now(store).await?;
+            self.was_away.store(false, Ordering::Relaxed);
             return Ok(());
         }
-        let rescued = all(store, grace).await;
+        let rescued = all(store, grace, shutdown).await;
         self.was_away.store(rescued.is_err(), Ordering::Relaxed);
         Ok(rescued?)
     }
 }
 
-async fn all(store: &Store, grace: Duration) -> carillon_store::Result<()> {
-    loop {
+async fn all(
+    store: &Store,
+    grace: Duration,
+    shutdown: &CancellationToken,
+) -> carillon_store::Result<()> {
+    while !shutdown.is_cancelled() {
         let lost = notification::rescue_lost(store, BATCH).await?;
         let fallen = notification::rescue_fallen(store, grace, BATCH).await?;
         report(Reason::LeaseExpired, &lost);
         report(Reason::FellOut, &fallen);
         if lost.is_empty() && fallen.is_empty() {
-            return Ok(());
+            break;
         }
     }
+    Ok(())
 }
 
-fn report(reason: Reason, queues: &[Queue]) {
+fn report(reason: Reason, queues: &[String]) {
     for queue in queues {
         metrics::counter!(
-            "carillon_rescued_total", "queue" => queue.as_str(), "reason" => reason.as_str()
+            "carillon_rescued_total", "queue" => queue.clone(), "reason" => reason.as_str()
         )
         .increment(1);
     }

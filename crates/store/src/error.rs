@@ -50,7 +50,8 @@ impl From<DieselError> for Error {
                 },
                 DatabaseErrorKind::ForeignKeyViolation => Self::Gone,
                 DatabaseErrorKind::CheckViolation
-                    if info.message().starts_with("no partition of relation") =>
+                    // A check of ours has a name; a missing partition has none.
+                    if info.constraint_name().is_none() =>
                 {
                     Self::NoPartition
                 }
@@ -64,7 +65,9 @@ impl From<DieselError> for Error {
                 }
                 _ => Self::Unavailable(info.message().to_owned()),
             },
-            DieselError::SerializationError(cause) => Self::Refused(cause.to_string()),
+            DieselError::SerializationError(cause) | DieselError::DeserializationError(cause) => {
+                Self::Refused(cause.to_string())
+            }
             DieselError::QueryBuilderError(cause) => Self::Refused(cause.to_string()),
             other => Self::Unavailable(other.to_string()),
         }

@@ -100,6 +100,8 @@ fn configure(url: &str, options: &Options) -> Result<tokio_postgres::Config> {
     config.application_name(&options.application_name);
     config.connect_timeout(options.connect_timeout);
     config.keepalives_idle(Duration::from_secs(15));
+    // A server that vanished without a word is noticed by what it does not acknowledge.
+    config.tcp_user_timeout(Duration::from_secs(15));
     config.options(format!(
         "{} -c statement_timeout={} -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000",
         config.get_options().unwrap_or_default(),

@@ -1,12 +1,12 @@
 //! Services, with their senders and safelists.
 
 use carillon_core::channel::Channel;
-use carillon_core::id::{self, SenderId, ServiceId};
+use carillon_core::id::{SenderId, ServiceId, mint};
 use carillon_core::service::{Sender, Service};
 use carillon_schema::{service_safelist, service_senders, services};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, RunQueryDsl};
 
 use crate::{Result, Store};
 
@@ -48,11 +48,11 @@ impl From<ServiceRow> for Service {
     }
 }
 
-/// Creates a service.
+/// Creates a service with its default SMS sender, both or neither.
 ///
 /// # Errors
 /// [`crate::Error::Conflict`] when one of this name exists.
-pub async fn create(store: &Store, service: &Service) -> Result<()> {
+pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Result<()> {
     let Service {
         id,
         name,
@@ -73,9 +73,20 @@ pub async fn create(store: &Store, service: &Service) -> Result<()> {
         email_from,
         channels,
     };
-    let mut conn = store.connection().await?;
     let insert = diesel::insert_into(services::table).values(row);
-    store.within_deadline(insert.execute(&mut conn)).await?;
+    let sender = AddSender {
+        id: SenderId(mint()),
+        service_id: id,
+        channel: Channel::Sms,
+        value: sms_sender.to_owned(),
+        is_default: true,
+    };
+    let mut conn = store.connection().await?;
+    let both = conn.transaction::<_, diesel::result::Error, _>(async |conn| {
+        insert.execute(conn).await?;
+        sender.execute(conn).await
+    });
+    store.within_deadline(both).await?;
     Ok(())
 }
 
@@ -152,7 +163,7 @@ pub async fn add_sender(
     value: &str,
     is_default: bool,
 ) -> Result<SenderId> {
-    let sender_id = SenderId(id::mint());
+    let sender_id = SenderId(mint());
     let add = AddSender {
         id: sender_id,
         service_id,

@@ -23,7 +23,7 @@ pub(crate) struct Context {
 
 impl Context {
     pub fn new(app: &App, store: Store, publisher: Publisher) -> anyhow::Result<Self> {
-        let deliveries = Deliveries::new(&app.settings, store.clone(), &app.tasks)?;
+        let deliveries = Deliveries::new(app, store.clone())?;
         Ok(Self {
             settings: Arc::clone(&app.settings),
             store,

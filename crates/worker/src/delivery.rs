@@ -19,16 +19,16 @@ use carillon_core::reason::Reason;
 use carillon_core::retry::RetryPolicy;
 use carillon_providers::outgoing::OutgoingMessage;
 use carillon_providers::sandbox::SetupError;
-use carillon_runtime::settings::Settings;
-use carillon_runtime::{Tasks, crash_point};
+use carillon_runtime::{App, crash_point};
 use carillon_store::Store;
 use carillon_store::notification::{Claimed, Marking};
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-pub(crate) use in_hand::TaskInHand;
+pub(crate) use in_hand::IdInHand;
 
 use content::{Contents, NotSendable};
 use marker::{Answer, Marker};
@@ -52,32 +52,35 @@ pub(crate) struct Deliveries {
     call_needs: Duration,
     retry_scale: f64,
     max_attempts: u32,
+    shutdown: CancellationToken,
 }
 
 /// The wait of a message that could not start for a reason of ours.
 const HOLD: Duration = Duration::from_secs(5);
 
 impl Deliveries {
-    pub fn new(settings: &Settings, store: Store, tasks: &Tasks) -> Result<Self, SetupError> {
+    pub fn new(app: &App, store: Store) -> Result<Self, SetupError> {
+        let settings = &app.settings;
         let timeout = settings.delivery.provider_timeout;
         Ok(Self {
             contents: Contents::new(store.clone(), settings.email.domain.clone()),
             routes: Routes::new(store.clone(), &settings.sandbox.url, timeout)?,
-            marker: Marker::start(store.clone(), tasks),
+            marker: Marker::start(store.clone(), &app.tasks),
             lease: settings.delivery.lease,
             call_needs: timeout + Duration::from_secs(2),
             retry_scale: settings.retry.scale,
             max_attempts: settings.retry.max_attempts,
+            shutdown: app.shutdown.clone(),
             store,
         })
     }
 
-    /// Claims those of the ids that can start now.
+    /// Claims those of the ids that can start now; may be repeated with the same token.
     pub async fn claim(
         &self,
         ids: &[NotificationId],
+        token: Uuid,
     ) -> carillon_store::Result<HashMap<NotificationId, Held>> {
-        let token = carillon_core::id::mint();
         let lease_ends = Instant::now() + self.lease;
         let claimed =
             carillon_store::notification::claim(&self.store, ids, token, self.lease).await?;
@@ -98,14 +101,14 @@ impl Deliveries {
 
     /// Delivers one claimed row. The slot is free once the provider has answered; the task is
     /// settled once the result is written.
-    pub async fn deliver(&self, held: Held, task: Arc<TaskInHand>, slot: OwnedSemaphorePermit) {
+    pub async fn deliver(&self, held: Held, id: IdInHand, slot: OwnedSemaphorePermit) {
         let marking = match self.prepare(&held).await {
             Err(verdict) => marking(&held, verdict, None, json!({})),
             Ok((message, route)) => self.call(&held, &message, &route).await,
         };
         crash_point!("worker.deliver.answered");
         drop(slot);
-        self.marker.hand_over(Answer { marking, task }).await;
+        self.marker.hand_over(Answer { marking, id }).await;
     }
 
     /// Everything that can be known before the call; an error is a verdict without one.
@@ -127,8 +130,19 @@ impl Deliveries {
         let Some(route) = self.routes.choose(row.channel, row.key_type).await else {
             return Err(Verdict::hold(Reason::NoProvider, HOLD));
         };
-        route.pacer.turn().await;
-        if held.lease_ends < Instant::now() + self.call_needs {
+        // No call starts with less lease left than it needs.
+        let latest = held.lease_ends - self.call_needs;
+        let start = route
+            .pacer
+            .turn(latest)
+            .map_err(|wait| Verdict::hold(Reason::ProviderRate, wait))?;
+        tokio::select! {
+            () = tokio::time::sleep_until(start) => {}
+            () = self.shutdown.cancelled() => {
+                return Err(Verdict::hold(Reason::GivenBack, Duration::ZERO));
+            }
+        }
+        if Instant::now() > latest {
             return Err(Verdict::hold(Reason::GivenBack, Duration::ZERO));
         }
         let message = OutgoingMessage {
@@ -143,10 +157,8 @@ impl Deliveries {
 
     async fn call(&self, held: &Held, message: &OutgoingMessage, route: &Route) -> Marking {
         let outcome = route.provider.send(message).await;
-        match &outcome {
-            Outcome::Accepted { .. } => route.pacer.accepted(),
-            Outcome::Throttled { .. } => route.pacer.refused(),
-            Outcome::Rejected { .. } | Outcome::Failed { .. } | Outcome::Ambiguous { .. } => {}
+        if let Outcome::Throttled { .. } = outcome {
+            route.pacer.refused();
         }
         let policy = self.policy(&held.row);
         let verdict = Verdict::of(
@@ -176,9 +188,10 @@ impl Deliveries {
     }
 }
 
+/// The provider's id of the message, as far as it can be kept.
 fn reference(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Accepted { reference } => Some(reference),
+        Outcome::Accepted { reference } if !reference.contains('\0') => Some(reference),
         _ => None,
     }
 }

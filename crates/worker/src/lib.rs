@@ -11,6 +11,7 @@
 mod batch;
 mod context;
 mod delivery;
+mod intake;
 mod patience;
 mod quarantine;
 mod roles;
@@ -44,10 +45,11 @@ pub async fn run(app: App, roles: Roles) -> anyhow::Result<()> {
     // The publisher outlives the runners: what they have in hand at shutdown is still published.
     let stop_publishing = CancellationToken::new();
     let stopped = stop_publishing.clone();
-    app.tasks.spawn("publisher", async move {
+    app.tasks.spawn_essential("publisher", async move {
         publisher
             .run(stopped, |ready| publishing.set_ready(ready))
             .await;
+        Ok(())
     });
     let subscriptions = tasks::start(&cx, &roles, &amqp.prefix);
     tracing::info!(queues = %roles, "worker started");

@@ -60,7 +60,14 @@ pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscripti
         let receipts = subscribe(topology::name(prefix, queue), RECEIPT_PREFETCH);
         let cx_here = cx.clone();
         cx.tasks.spawn_essential("receipts", async move {
-            apply_receipts::run(&cx_here, queue, receipts).await;
+            apply_receipts::run(&cx_here, queue.as_str(), receipts).await;
+            Ok(())
+        });
+        // The provider has its 200 and will not report again.
+        let dead = subscribe(topology::dead_name(prefix, queue), 1);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("receipts-dead", async move {
+            apply_receipts::run(&cx_here, &queue.dead(), dead).await;
             Ok(())
         });
     }

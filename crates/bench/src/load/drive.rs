@@ -45,16 +45,18 @@ struct Run {
     next: AtomicU64,
 }
 
-/// Sends over this many connections and returns what came of it.
+/// Connections of every scenario.
+const CONNECTIONS: usize = 64;
+
+/// Sends over 64 connections and returns what came of it.
 pub(crate) async fn drive(
     target: &Target,
-    n_connections: usize,
     pace: Pace,
     until: Until,
     seed: u64,
 ) -> anyhow::Result<Tally> {
-    let mut connections = Vec::with_capacity(n_connections);
-    for _ in 0..n_connections {
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
         connections.push(Connection::open(target.address).await?);
     }
     let run = Arc::new(Run {

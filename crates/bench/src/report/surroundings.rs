@@ -14,12 +14,12 @@ pub(super) fn read(arguments: &Arguments) -> Map<String, Value> {
     let mut all = Map::new();
     all.insert(
         "machine".to_owned(),
-        json!({ "cores": cores, "memory_mb": memory_mb() }),
+        json!({ "cores": cores, "memory_mb": memory_mb(), "load_at_start": load() }),
     );
     let versions = json!({
         "postgresql": said("psql", &["-XAtc", "SHOW server_version", Environment::get().postgres()]),
         "rabbitmq": broker::version(&amqp_url()),
-        "rustc": said("rustc", &["--version"]),
+        "rustc": said("rustc", &["--version"]).and_then(|said| said.split(' ').nth(1).map(str::to_owned)),
         "commit": commit(),
     });
     all.insert("versions".to_owned(), versions);
@@ -30,7 +30,8 @@ pub(super) fn read(arguments: &Arguments) -> Map<String, Value> {
 /// With a mark when the tree has changes that are not committed.
 fn commit() -> Option<String> {
     let commit = said("git", &["rev-parse", "--short=12", "HEAD"])?;
-    let changes = said("git", &["status", "--porcelain"]).unwrap_or_default();
+    let changes =
+        said("git", &["--no-optional-locks", "status", "--porcelain"]).unwrap_or_default();
     Some(if changes.is_empty() {
         commit
     } else {
@@ -46,6 +47,12 @@ fn said(program: &str, args: &[&str]) -> Option<String> {
         .output();
     let output = output.ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Of the last minute, as the kernel counts it: well above 0, others are at work here.
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_ascii_whitespace().next()?.parse().ok()
 }
 
 fn memory_mb() -> Option<u64> {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::text;
 
-/// Most characters of all values together (spec/dataflow.md §1.3).
+/// Most characters of all names and values together (spec/dataflow.md §1.3, which counts the
+/// values only: names of any length would then be stored).
 pub const MAX_CHARACTERS: usize = 51_200;
 
 /// Why a personalisation was refused. The texts are whole sentences for the caller.
@@ -33,7 +34,7 @@ pub enum PersonalisationError {
     },
     /// More than [`MAX_CHARACTERS`].
     #[error(
-        "personalisation is too long: its values have {characters} characters, \
+        "personalisation is too long: its names and values have {characters} characters, \
          at most {MAX_CHARACTERS} are allowed"
     )]
     TooLong {
@@ -47,7 +48,11 @@ pub(super) fn check(given: &Map<String, Value>) -> Result<(), PersonalisationErr
     for (name, value) in given {
         check_value(name, value)?;
     }
-    let characters = given.values().map(length).sum();
+    // A name counts at least one character, or there could be any number of empty ones.
+    let characters = given
+        .iter()
+        .map(|(name, value)| name.chars().count().max(1) + length(value))
+        .sum();
     if characters > MAX_CHARACTERS {
         return Err(PersonalisationError::TooLong { characters });
     }

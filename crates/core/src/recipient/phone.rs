@@ -60,6 +60,9 @@ impl PhoneError {
     }
 }
 
+/// The most bytes in which a number may be written.
+const LONGEST_NOTATION: usize = 100;
+
 impl PhoneNumber {
     /// Reads a number as someone in `region` (ISO 3166 alpha-2, such as `GB`) would dial it.
     ///
@@ -69,6 +72,10 @@ impl PhoneNumber {
     /// # Errors
     /// If the text is no phone number or a UK number that takes no texts; see [`PhoneError`].
     pub fn parse(raw: &str, region: &str) -> Result<Self, PhoneError> {
+        // What is given is stored as it is, separators included.
+        if raw.len() > LONGEST_NOTATION {
+            return Err(PhoneError::TooLong);
+        }
         let dialled = dialled(raw)?;
         let (plan, readings) = readings(&dialled, region).ok_or(PhoneError::CountryPrefix)?;
         let number = |national: &str, country| Self {

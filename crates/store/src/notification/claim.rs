@@ -63,7 +63,8 @@ pub struct Claimed {
     pub personalisation: serde_json::Value,
 }
 
-/// Claims those of the ids that can start, under one token. Ids that are not returned need no
+/// Claims those of the ids that can start, under one token; with the same token it may be repeated
+/// after an error. Ids that are not returned need no
 /// delivery now: they are sent, waiting, or in another worker's hands.
 ///
 /// # Errors

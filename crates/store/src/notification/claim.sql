@@ -1,15 +1,18 @@
 -- Claims those of the ids that can start: created, on their way, not leased. The attempt is
--- counted and the lease written before any call, so that a call that vanishes is on record.
+-- counted and the lease written before any call, so that a call that vanishes is on record. A
+-- repeat under the same token, after an answer was lost, finds what the first try claimed.
 UPDATE notifications n
-SET attempts = n.attempts + 1,
-    lease_token = $1,
-    lease_until = c.now + $2 * interval '1 millisecond'
-FROM (SELECT carillon_now() AS now) c
+SET attempts = n.attempts + CASE WHEN n.lease_token = c.token THEN 0 ELSE 1 END,
+    lease_token = c.token,
+    lease_until = c.now + c.lease
+FROM (
+    SELECT carillon_now() AS now, $1::uuid AS token, $2::bigint * interval '1 millisecond' AS lease
+) c
 WHERE n.id = ANY ($3)
   AND n.id >= $4 AND n.id <= $5
   AND n.status = 'created'
   AND n.due_at IS NULL
-  AND n.lease_until IS NULL
+  AND (n.lease_until IS NULL OR n.lease_token = c.token)
 RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
     n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation

@@ -76,17 +76,41 @@ struct Marked {
 ///
 /// # Errors
 /// When PostgreSQL is away: keep the results and try again; a repeat finds its lease gone and adds
-/// at most a late entry.
+/// at most a late entry. [`crate::Error::Refused`] when it will never take one of them.
 pub async fn mark(store: &Store, batch: &[Marking], actor: &str) -> Result<usize> {
-    fn column<T>(batch: &[Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
-        batch.iter().map(of).collect()
+    let mut n_late = 0;
+    for round in rounds(batch) {
+        n_late += mark_round(store, &round, actor).await?;
     }
-    let (Some(lowest), Some(highest)) = (
-        batch.iter().map(|m| m.id).min(),
-        batch.iter().map(|m| m.id).max(),
-    ) else {
+    Ok(n_late)
+}
+
+/// Splits a batch so that each round names a notification once, sorted by id: every statement that
+/// locks several rows locks them in this order, so none waits for another in a circle.
+fn rounds(batch: &[Marking]) -> Vec<Vec<&Marking>> {
+    let mut sorted: Vec<&Marking> = batch.iter().collect();
+    sorted.sort_by_key(|marking| marking.id);
+    let mut rounds: Vec<Vec<&Marking>> = vec![Vec::with_capacity(batch.len())];
+    for marking in sorted {
+        let free = rounds
+            .iter()
+            .position(|round| round.last().is_none_or(|last| last.id != marking.id));
+        match free {
+            Some(n) => rounds[n].push(marking),
+            None => rounds.push(vec![marking]),
+        }
+    }
+    rounds
+}
+
+async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<usize> {
+    fn column<T>(batch: &[&Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
+        batch.iter().map(|marking| of(marking)).collect()
+    }
+    let (Some(lowest), Some(highest)) = (batch.first(), batch.last()) else {
         return Ok(0);
     };
+    let (lowest, highest) = (lowest.id, highest.id);
     let statement = Mark {
         ids: column(batch, |m| m.id),
         tokens: column(batch, |m| m.token),

@@ -31,10 +31,9 @@ WITH results AS (
         updated_at = c.now
     FROM results r, c
     WHERE n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
-    RETURNING n.id, n.last_seq
+    RETURNING n.id, n.last_seq, r.event, r.reason, r.detail
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
-    SELECT m.id, m.last_seq, c.now, r.event, r.reason, c.actor, r.detail
-    FROM marked m JOIN results r USING (id), c
+    SELECT m.id, m.last_seq, c.now, m.event, m.reason, c.actor, m.detail FROM marked m, c
 )
 SELECT id FROM marked

@@ -7,8 +7,8 @@ WITH results AS (
 ), noted AS (
     UPDATE notifications n SET last_seq = n.last_seq + 1
     FROM results r WHERE n.id = r.id
-    RETURNING n.id, n.last_seq
+    RETURNING n.id, n.last_seq, r.detail
 )
 INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
-SELECT m.id, m.last_seq, c.now, 'attempted-late', 'stale-result', c.actor, r.detail
-FROM noted m JOIN results r USING (id), c
+SELECT m.id, m.last_seq, c.now, 'attempted-late', 'stale-result', c.actor, m.detail
+FROM noted m, c

@@ -41,6 +41,7 @@ statement! {
         statuses: Option<Vec<Status>> => Nullable<Array<Text>>,
         channels: Option<Vec<Channel>> => Nullable<Array<Text>>,
         include_jobs: bool => Bool,
+        hashed: String => Text,
         reference: String => Text,
         limit: i64 => BigInt,
     }
@@ -174,6 +175,7 @@ pub async fn read_page(
                 statuses,
                 channels,
                 include_jobs,
+                hashed: reference.clone(),
                 reference,
                 limit,
             };

@@ -8,6 +8,6 @@ WHERE n.service_id = $1
   AND n.status = ANY (coalesce($4::text[], ARRAY[n.status]))
   AND n.channel = ANY (coalesce($5::text[], ARRAY[n.channel]))
   AND ($6::bool OR n.job_id IS NULL)
-  AND n.reference = $7
+  AND md5(n.reference) = md5($7) AND n.reference = $8
 ORDER BY n.id DESC
-LIMIT $8
+LIMIT $9

@@ -80,6 +80,10 @@ async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<HashSet<Notifi
     fn column<T>(group: &[&Receipt], of: impl Fn(&Receipt) -> T) -> Vec<T> {
         group.iter().map(|receipt| of(receipt)).collect()
     }
+    let mut group = group.to_vec();
+    // In the order in which every statement locks rows.
+    group.sort_by_key(|receipt| receipt.notification_id);
+    let group = group.as_slice();
     let Some(kind) = group.first().map(|receipt| receipt.kind) else {
         return Ok(HashSet::new());
     };

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use crate::{Result, Store};
 
 statement! {
-    Relay = "relay.sql" { limit: i64 => BigInt, retry_reasons: Vec<Reason> => Array<Text> }
+    Relay = "relay.sql" { queues: Vec<Queue> => Array<Text>, limit: i64 => BigInt, retry_reasons: Vec<Reason> => Array<Text> }
 }
 
 /// A row that was put on its way and is to be published to its queue.
@@ -38,6 +38,7 @@ const RETRY_REASONS: [Reason; 3] = [
 pub async fn relay(store: &Store, limit: i64) -> Result<Vec<Relayed>> {
     let mut conn = store.connection().await?;
     let relay = Relay {
+        queues: Queue::ALL.to_vec(),
         limit,
         retry_reasons: RETRY_REASONS.to_vec(),
     };

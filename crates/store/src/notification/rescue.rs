@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use carillon_core::queue::Queue;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
@@ -18,14 +17,14 @@ statement! {
 #[derive(diesel::QueryableByName)]
 struct Rescued {
     #[diesel(sql_type = Text)]
-    queue: Queue,
+    queue: String,
 }
 
 /// Frees rows whose lease ran out and makes them due; returns the queue of each.
 ///
 /// # Errors
 /// When PostgreSQL is away.
-pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<Queue>> {
+pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<String>> {
     let mut conn = store.connection().await?;
     let rescued: Vec<Rescued> = store
         .within_deadline(RescueLost { limit }.load(&mut conn))
@@ -38,7 +37,7 @@ pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<Queue>> {
 ///
 /// # Errors
 /// When PostgreSQL is away.
-pub async fn rescue_fallen(store: &Store, grace: Duration, limit: i64) -> Result<Vec<Queue>> {
+pub async fn rescue_fallen(store: &Store, grace: Duration, limit: i64) -> Result<Vec<String>> {
     let mut conn = store.connection().await?;
     let statement = RescueFallen {
         grace_ms: i64::try_from(grace.as_millis()).unwrap_or(i64::MAX),

@@ -15,7 +15,8 @@ WITH given AS (
     SELECT $18::text AS wait_reason, carillon_now() AS now
 ), decided AS (
     SELECT given.*, args.now,
-        CASE WHEN scheduled_for > args.now THEN 'scheduled' ELSE args.wait_reason END AS waits_for
+        -- Even one whose time has passed meanwhile: the caller publishes only unscheduled ones.
+        CASE WHEN scheduled_for IS NOT NULL THEN 'scheduled' ELSE args.wait_reason END AS waits_for
     FROM given, args
 ), saved AS (
     INSERT INTO notifications (

@@ -9,7 +9,7 @@ use crate::given::{Given, given, service as some_service, store};
 
 async fn demo(given: &Given, name: &str) -> carillon_core::service::Service {
     let demo = some_service(name);
-    service::create(given, &demo)
+    service::create(given, &demo, "Sender")
         .await
         .expect("the name is free");
     demo

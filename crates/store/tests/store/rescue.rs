@@ -23,7 +23,10 @@ async fn a_lease_that_ran_out_makes_the_row_due_and_the_late_result_changes_noth
         .database
         .advance_clock(LEASE + Duration::from_secs(1))
         .await;
-    assert_eq!(rescue_lost(&given, 10).await.unwrap(), [Queue::SendEmail]);
+    assert_eq!(
+        rescue_lost(&given, 10).await.unwrap(),
+        [Queue::SendEmail.as_str()]
+    );
     assert_eq!(
         given.row(id).await,
         "created attempts=1 waits=lease-expired"
@@ -115,7 +118,7 @@ async fn a_row_behind_the_watermark_less_the_grace_is_rescued_once() {
     marker_taken(&given, Queue::SendEmail).await;
     assert_eq!(
         rescue_fallen(&given, GRACE, 100).await.unwrap(),
-        [Queue::SendEmail]
+        [Queue::SendEmail.as_str()]
     );
     assert!(rescue_fallen(&given, GRACE, 100).await.unwrap().is_empty());
     assert_eq!(given.row(id).await, "created attempts=0 waits=fell-out");

@@ -12,9 +12,9 @@ use crate::given::{given, service as some_service};
 async fn a_service_is_read_back_and_its_name_is_taken() {
     let given = given().await;
     let demo = some_service("Demo");
-    service::create(&given, &demo).await.unwrap();
+    service::create(&given, &demo, "Sender").await.unwrap();
     assert_eq!(service::read(&given, demo.id).await.unwrap(), demo);
-    let twin = service::create(&given, &some_service("dEMO")).await;
+    let twin = service::create(&given, &some_service("dEMO"), "Sender").await;
     assert!(matches!(twin, Err(Error::Conflict { .. })), "{twin:?}");
     let nobody = service::read(&given, some_service("x").id).await;
     assert!(matches!(nobody, Err(Error::Gone)));
@@ -24,7 +24,7 @@ async fn a_service_is_read_back_and_its_name_is_taken() {
 async fn only_what_is_named_changes() {
     let given = given().await;
     let demo = some_service("Demo");
-    service::create(&given, &demo).await.unwrap();
+    service::create(&given, &demo, "Sender").await.unwrap();
     let suspended = Changes {
         active: Some(false),
         ..Changes::default()
@@ -43,7 +43,7 @@ async fn only_what_is_named_changes() {
 async fn a_new_default_sender_takes_the_place_of_the_old_one() {
     let given = given().await;
     let demo = some_service("Demo");
-    service::create(&given, &demo).await.unwrap();
+    service::create(&given, &demo, "Sender").await.unwrap();
     service::add_sender(&given, demo.id, Channel::Sms, "ONE", true)
         .await
         .unwrap();
@@ -59,7 +59,12 @@ async fn a_new_default_sender_takes_the_place_of_the_old_one() {
         .into_iter()
         .map(|sender| (sender.value, sender.is_default))
         .collect();
-    let expected = [("ONE", false), ("TWO", true), ("a@example.org", true)];
+    let expected = [
+        ("Sender", false),
+        ("ONE", false),
+        ("TWO", true),
+        ("a@example.org", true),
+    ];
     assert_eq!(
         defaults,
         expected.map(|(value, is_default)| (value.to_owned(), is_default))
@@ -70,7 +75,7 @@ async fn a_new_default_sender_takes_the_place_of_the_old_one() {
 async fn a_sender_that_is_there_already_leaves_the_default_as_it_was() {
     let given = given().await;
     let demo = some_service("Demo");
-    service::create(&given, &demo).await.unwrap();
+    service::create(&given, &demo, "Sender").await.unwrap();
     service::add_sender(&given, demo.id, Channel::Sms, "ONE", true)
         .await
         .unwrap();
@@ -80,15 +85,16 @@ async fn a_sender_that_is_there_already_leaves_the_default_as_it_was() {
     let again = service::add_sender(&given, demo.id, Channel::Sms, "TWO", true).await;
     assert!(matches!(again, Err(Error::Conflict { .. })), "{again:?}");
     let senders = service::senders(&given, demo.id).await.unwrap();
-    assert!(senders[0].is_default, "a refused change changes nothing");
+    let default = senders.iter().find(|sender| sender.is_default).unwrap();
+    assert_eq!(default.value, "ONE", "a refused change changes nothing");
 }
 
 #[tokio::test]
 async fn the_safelist_grows_without_doubles_and_is_the_service_s_own() {
     let given = given().await;
     let (one, two) = (some_service("One"), some_service("Two"));
-    service::create(&given, &one).await.unwrap();
-    service::create(&given, &two).await.unwrap();
+    service::create(&given, &one, "Sender").await.unwrap();
+    service::create(&given, &two, "Sender").await.unwrap();
     let ada = (Channel::Email, "ada@example.org".to_owned());
     service::extend_safelist(&given, one.id, &[ada.clone(), ada.clone()])
         .await

@@ -11,7 +11,7 @@ use crate::given::{Given, given, service as some_service};
 
 async fn a_service(given: &Given, name: &str) -> ServiceId {
     let one = some_service(name);
-    service::create(given, &one)
+    service::create(given, &one, "Sender")
         .await
         .expect("the name is free");
     one.id

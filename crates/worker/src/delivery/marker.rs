@@ -1,6 +1,5 @@
 //! The marker: writes results coalesced over all tasks in hand, then settles their ids.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_runtime::{Tasks, crash_point};
@@ -8,13 +7,13 @@ use carillon_store::Store;
 use carillon_store::notification::Marking;
 use tokio::sync::mpsc;
 
-use super::TaskInHand;
+use super::IdInHand;
 use crate::batch;
 
-/// One result and the task that waits for it.
+/// One result, and the id in hand that waits for it.
 pub(crate) struct Answer {
     pub marking: Marking,
-    pub task: Arc<TaskInHand>,
+    pub id: IdInHand,
 }
 
 /// Takes results; when it is behind, handing over waits, and with it the claiming.
@@ -36,14 +35,17 @@ impl Marker {
     /// Starts the marker; it ends when the last sender is gone, having written everything.
     pub fn start(store: Store, tasks: &Tasks) -> Self {
         let (results, mut waiting) = mpsc::channel::<Answer>(BUFFER);
-        tasks.spawn("marker", async move {
+        tasks.spawn_essential("marker", async move {
             while let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await {
-                write(&store, &batch).await;
-                crash_point!("worker.deliver.marked");
-                batch
+                let (markings, ids): (Vec<_>, Vec<_>) = batch
                     .into_iter()
-                    .for_each(|answer| answer.task.one_settled());
+                    .map(|answer| (answer.marking, answer.id))
+                    .unzip();
+                write(&store, &markings).await;
+                crash_point!("worker.deliver.marked");
+                ids.into_iter().for_each(IdInHand::settle);
             }
+            Ok(())
         });
         Self { results }
     }
@@ -56,34 +58,37 @@ impl Marker {
     }
 }
 
-/// Writes a batch, however long it takes: these calls were made and must be on record.
-async fn write(store: &Store, batch: &[Answer]) {
-    let markings: Vec<Marking> = batch.iter().map(|result| result.marking.clone()).collect();
+/// Writes a batch, however long it takes: these calls were made and must be on record. Should
+/// PostgreSQL refuse one of them, the others are written without it; its lease expires then.
+async fn write(store: &Store, markings: &[Marking]) {
     let started = std::time::Instant::now();
     let mut said = false;
     loop {
-        match carillon_store::notification::mark(store, &markings, "worker").await {
+        match carillon_store::notification::mark(store, markings, "worker").await {
             Ok(n_late) => {
-                if n_late > 0 {
-                    metrics::counter!("carillon_late_results_total").increment(n_late as u64);
-                }
+                metrics::counter!("carillon_late_results_total").increment(n_late as u64);
                 break;
             }
             Err(error) if error.is_transient() => {
                 if !std::mem::replace(&mut said, true) {
-                    tracing::warn!(n_rows = batch.len(), %error, "cannot write results; trying on");
+                    tracing::warn!(n_rows = markings.len(), %error, "cannot write results; trying on");
                 }
                 tokio::time::sleep(TRY_AGAIN).await;
             }
             Err(error) => {
-                // A result that PostgreSQL refuses: its lease expires and the rescue takes over.
-                tracing::error!(n_rows = batch.len(), %error, "results are refused");
-                break;
+                if let [one] = markings {
+                    tracing::error!(notification.id = %one.id, %error, "a result is refused");
+                    return;
+                }
+                let (first, second) = markings.split_at(markings.len() / 2);
+                Box::pin(write(store, first)).await;
+                Box::pin(write(store, second)).await;
+                return;
             }
         }
     }
     metrics::histogram!("carillon_mark_seconds").record(started.elapsed().as_secs_f64());
-    for marking in &markings {
+    for marking in markings {
         let reason = marking
             .reason
             .map_or("none", carillon_core::reason::Reason::as_str);

@@ -15,10 +15,6 @@ pub(crate) struct Pacer {
 struct State {
     pace: Pace,
     next_start: Instant,
-    /// Calls accepted in the current and the last second, to know what the provider takes.
-    second: u64,
-    n_now: u32,
-    n_before: u32,
 }
 
 impl Pacer {
@@ -27,9 +23,6 @@ impl Pacer {
         let state = State {
             pace: Pace::unlimited(),
             next_start: born,
-            second: 0,
-            n_now: 0,
-            n_before: 0,
         };
         Self {
             state: Mutex::new(state),
@@ -37,50 +30,46 @@ impl Pacer {
         }
     }
 
-    /// Waits for this call's turn.
-    pub async fn turn(&self) {
-        let start = {
-            let mut state = self.state.lock();
-            let gap = state.pace.gap();
-            if gap.is_zero() {
-                return;
-            }
-            let start = state.next_start.max(Instant::now());
-            state.next_start = start + gap;
-            start
-        };
-        tokio::time::sleep_until(start).await;
-    }
-
-    /// The provider took a call.
-    pub fn accepted(&self) {
-        let second = self.born.elapsed().as_secs();
+    /// When this call may start. A turn later than `latest` is not taken: the error says how long
+    /// it would be.
+    pub fn turn(&self, latest: Instant) -> Result<Instant, Duration> {
+        let now = Instant::now();
         let mut state = self.state.lock();
-        state.roll(second);
-        state.n_now += 1;
-        state.pace.accepted();
+        let gap = state.pace.gap(now - self.born);
+        if gap.is_zero() {
+            return Ok(now);
+        }
+        let start = state.next_start.max(now);
+        if start > latest {
+            return Err(start - now);
+        }
+        state.next_start = start + gap;
+        Ok(start)
     }
 
     /// The provider asked for fewer.
     pub fn refused(&self) {
-        let now: Duration = self.born.elapsed();
-        let mut state = self.state.lock();
-        state.roll(now.as_secs());
-        let rate = f64::from(state.n_before.max(state.n_now));
-        state.pace.refused(now, rate);
+        let now = self.born.elapsed();
+        self.state.lock().pace.refused(now);
     }
 }
 
-impl State {
-    fn roll(&mut self, second: u64) {
-        if second != self.second {
-            self.n_before = if second == self.second + 1 {
-                self.n_now
-            } else {
-                0
-            };
-            self.n_now = 0;
-            self.second = second;
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_are_spaced_after_a_refusal_and_never_taken_too_late() {
+        let pacer = Pacer::new();
+        let now = Instant::now();
+        let latest = now + Duration::from_secs(1);
+        assert_eq!(pacer.turn(latest), Ok(now));
+        pacer.refused();
+        let turns: Vec<_> = (0..2_000).map(|_| pacer.turn(latest)).collect();
+        assert!(turns[1].unwrap() > turns[0].unwrap());
+        // What does not fit is refused, and reserves nothing.
+        let n_taken = turns.iter().filter(|turn| turn.is_ok()).count();
+        assert!((400..=600).contains(&n_taken), "{n_taken}");
+        assert_eq!(turns[1_998], turns[1_999]);
     }
 }

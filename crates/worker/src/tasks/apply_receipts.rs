@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use carillon_amqp::Delivery;
-use carillon_core::queue::Queue;
 use carillon_core::reason::QuarantineReason;
 use carillon_core::receipt::Receipt;
 use carillon_core::task::{ApplyReceipts, Task};
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::context::Context;
 use crate::patience::{self, ShuttingDown};
-use crate::{batch, quarantine};
+use crate::{intake, quarantine};
 
 /// How long receipts wait for company; they are in no hurry.
 const WAIT: Duration = Duration::from_millis(10);
@@ -20,22 +19,21 @@ const WAIT: Duration = Duration::from_millis(10);
 const BATCH: usize = 200;
 
 /// Runs until the consumer ends.
-pub(crate) async fn run(cx: &Context, queue: Queue, mut deliveries: mpsc::Receiver<Delivery>) {
-    while let Some(batch) = batch::next(&mut deliveries, BATCH, WAIT).await {
-        if handle(cx, queue, batch).await.is_err() {
-            return;
-        }
-    }
+pub(crate) async fn run(cx: &Context, queue: &str, deliveries: mpsc::Receiver<Delivery>) {
+    intake::run(cx, queue, deliveries, (BATCH, WAIT), |batch| {
+        handle(cx, queue, batch)
+    })
+    .await;
 }
 
-async fn handle(cx: &Context, queue: Queue, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
+async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
     let mut receipts = Vec::new();
     for delivery in &batch {
         match read(delivery) {
             Ok(task) => receipts.extend(task.receipts),
             Err((reason, detail)) => {
                 let (task, payload) = (&delivery.task, &delivery.payload);
-                quarantine::put(cx, queue.as_str(), task, reason, &detail, payload).await?;
+                quarantine::put(cx, queue, task, reason, &detail, payload).await?;
             }
         }
     }
@@ -46,7 +44,7 @@ async fn handle(cx: &Context, queue: Queue, batch: Vec<Delivery>) -> Result<(), 
 }
 
 /// Applies them together; if PostgreSQL refuses one, one by one, so that it harms no other.
-async fn apply(cx: &Context, queue: Queue, receipts: &[Receipt]) -> Result<(), ShuttingDown> {
+async fn apply(cx: &Context, queue: &str, receipts: &[Receipt]) -> Result<(), ShuttingDown> {
     let together = || carillon_store::notification::apply_receipts(&cx.store, receipts);
     match patience::store(&cx.shutdown, ApplyReceipts::NAME, together).await? {
         Ok(unknown) => {
@@ -79,21 +77,13 @@ async fn apply(cx: &Context, queue: Queue, receipts: &[Receipt]) -> Result<(), S
 
 async fn set_aside(
     cx: &Context,
-    queue: Queue,
+    queue: &str,
     receipt: &Receipt,
     reason: QuarantineReason,
     detail: &str,
 ) -> Result<(), ShuttingDown> {
     let payload = serde_json::to_vec(receipt).unwrap_or_default();
-    quarantine::put(
-        cx,
-        queue.as_str(),
-        ApplyReceipts::NAME,
-        reason,
-        detail,
-        &payload,
-    )
-    .await
+    quarantine::put(cx, queue, ApplyReceipts::NAME, reason, detail, &payload).await
 }
 
 fn read(delivery: &Delivery) -> Result<ApplyReceipts, (QuarantineReason, String)> {

@@ -1,7 +1,7 @@
 //! Deliver notifications: claim what can start now, call providers, settle each task when its last
 //! id is settled.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use tokio::time::Instant;
 use super::apply_receipts::describe;
 use super::mark_lane;
 use crate::context::Context;
-use crate::delivery::TaskInHand;
+use crate::delivery::IdInHand;
 use crate::patience::{self, ShuttingDown};
 use crate::quarantine;
 
 /// An id in this worker's hands that is not claimed yet.
 struct Unstarted {
     id: NotificationId,
-    task: Arc<TaskInHand>,
+    in_hand: IdInHand,
     taken_at: Instant,
 }
 
@@ -97,12 +97,13 @@ impl Lane<'_> {
         let refused = if name_and_version == (Deliver::NAME, Deliver::VERSION) {
             match serde_json::from_slice::<Deliver>(&delivery.payload) {
                 Ok(deliver) => {
-                    let task = TaskInHand::new(delivery, deliver.ids.len());
                     let taken_at = Instant::now();
+                    let in_hand = IdInHand::all_of(delivery, deliver.ids.len());
+                    let unstarted = deliver.ids.into_iter().zip(in_hand);
                     self.unstarted
-                        .extend(deliver.ids.into_iter().map(|id| Unstarted {
+                        .extend(unstarted.map(|(id, in_hand)| Unstarted {
                             id,
-                            task: Arc::clone(&task),
+                            in_hand,
                             taken_at,
                         }));
                     return Ok(());
@@ -132,27 +133,26 @@ impl Lane<'_> {
         let n = permits.num_permits().min(self.unstarted.len());
         let starting: Vec<Unstarted> = self.unstarted.drain(..n).collect();
         let ids: Vec<_> = starting.iter().map(|unstarted| unstarted.id).collect();
-        let claim = || self.cx.deliveries.claim(&ids);
-        let mut claimed = match patience::store(&self.cx.shutdown, Deliver::NAME, claim).await? {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                // The rows are the truth: the rescue brings them again.
-                tracing::error!(queue = %self.queue, n_rows = ids.len(), %error, "cannot claim");
-                return Ok(());
-            }
-        };
+        let token = carillon_core::id::mint();
+        let claim = || self.cx.deliveries.claim(&ids, token);
+        let claimed = patience::store(&self.cx.shutdown, Deliver::NAME, claim).await?;
+        let mut claimed = claimed.unwrap_or_else(|error| {
+            // The rows are the truth: the rescue brings them again.
+            tracing::error!(queue = %self.queue, n_rows = ids.len(), %error, "cannot claim");
+            HashMap::new()
+        });
         crash_point!("worker.deliver.claimed");
-        for Unstarted { id, task, .. } in starting {
+        for Unstarted { id, in_hand, .. } in starting {
             let Some(row) = claimed.remove(&id) else {
                 // Sent, waiting, or in another worker's hands: nothing to do.
-                task.one_settled();
+                in_hand.settle();
                 continue;
             };
             // There is a permit for every id that was drained.
             let Some(slot) = permits.split(1) else { break };
             let deliveries = Arc::clone(&self.cx.deliveries);
             self.cx.tasks.spawn("delivery", async move {
-                deliveries.deliver(row, task, slot).await;
+                deliveries.deliver(row, in_hand, slot).await;
             });
         }
         Ok(())
@@ -186,7 +186,7 @@ impl Lane<'_> {
             tracing::error!(queue = %self.queue, n_rows = ids.len(), %error, "cannot give back");
         }
         late.into_iter()
-            .for_each(|unstarted| unstarted.task.one_settled());
+            .for_each(|unstarted| unstarted.in_hand.settle());
         Ok(())
     }
 }

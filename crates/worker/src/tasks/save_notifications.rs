@@ -18,65 +18,26 @@ use tokio::sync::mpsc;
 use super::apply_receipts::describe;
 use crate::context::Context;
 use crate::patience::{self, ShuttingDown};
-use crate::{batch, quarantine};
+use crate::{intake, quarantine};
 
-/// A message that was delivered this often before is handled by itself: if it crashes the process,
-/// it crashes alone and ends in the dead-letter queue without company.
-const SUSPECT_AFTER: u64 = 3;
 /// Ids older than this have no place among the partitions.
 const OLDEST_ID: chrono::Duration = chrono::Duration::days(35);
 /// Ids from further ahead than clocks can differ.
 const NEWEST_ID: chrono::Duration = chrono::Duration::days(1);
 
 /// Runs until the consumer ends.
-pub(crate) async fn run(cx: &Context, queue: &str, mut deliveries: mpsc::Receiver<Delivery>) {
+pub(crate) async fn run(cx: &Context, queue: &str, deliveries: mpsc::Receiver<Delivery>) {
     let wait = if queue == Queue::DatabasePriority.as_str() {
         Duration::ZERO
     } else {
         cx.settings.save.batch_wait
     };
-    let is_dead = queue.ends_with(".dead");
     // Messages hold one notification when it is quiet and up to a hundred under load.
-    let n_max = cx.settings.save.batch_rows.max(1);
-    while let Some(batch) = batch::next(&mut deliveries, n_max, wait).await {
-        let (suspect, innocent): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .partition(|delivery| delivery.redeliveries > SUSPECT_AFTER);
-        if !innocent.is_empty() && handle(cx, queue, innocent).await.is_err() {
-            return;
-        }
-        for delivery in suspect {
-            // Back from the delivery limit and still unhandled: it is what crashes the workers.
-            let handled = if is_dead {
-                set_aside(cx, queue, delivery).await
-            } else {
-                handle(cx, queue, vec![delivery]).await
-            };
-            if handled.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Keeps a message unread.
-async fn set_aside(cx: &Context, queue: &str, delivery: Delivery) -> Result<(), ShuttingDown> {
-    let reason = QuarantineReason::CrashesWorkers;
-    let detail = format!(
-        "delivered {} times without being handled",
-        delivery.redeliveries
-    );
-    quarantine::put(
-        cx,
-        queue,
-        &delivery.task,
-        reason,
-        &detail,
-        &delivery.payload,
-    )
-    .await?;
-    delivery.settle();
-    Ok(())
+    let bounds = (cx.settings.save.batch_rows.max(1), wait);
+    intake::run(cx, queue, deliveries, bounds, |batch| {
+        handle(cx, queue, batch)
+    })
+    .await;
 }
 
 async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {

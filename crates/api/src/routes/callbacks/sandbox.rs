@@ -18,12 +18,7 @@ pub(crate) struct Params {
 }
 
 /// Verifies, hands on, and answers 200 once the receipt is safe.
-pub(crate) async fn sandbox(
-    request: HttpRequest,
-    params: Query<Params>,
-    body: Bytes,
-    state: Data<State>,
-) -> HttpResponse {
+pub(crate) async fn sandbox(request: HttpRequest, body: Bytes, state: Data<State>) -> HttpResponse {
     let Some(key) = &state.receipts.sandbox_key else {
         return HttpResponse::Forbidden().body("no signing key is configured for the sandbox");
     };
@@ -36,6 +31,9 @@ pub(crate) async fn sandbox(
     if signature::verify(key, header, &body, carillon_core::clock::now()).is_err() {
         return HttpResponse::Forbidden().body("the signature does not verify");
     }
+    let Ok(params) = Query::<Params>::from_query(request.query_string()) else {
+        return HttpResponse::BadRequest().body("?channel=email|sms is missing");
+    };
     let Ok(receipt) = serde_json::from_slice::<Receipt>(&body) else {
         return HttpResponse::BadRequest().body("not a receipt");
     };

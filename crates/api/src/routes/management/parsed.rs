@@ -1,6 +1,7 @@
 //! Bodies and paths of management requests: strict, with the field that is wrong.
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use futures::FutureExt;
@@ -9,6 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::auth::Admin;
 use crate::error::Problem;
+
+/// The largest management body: actix's own default.
+const LIMIT: usize = 262_144;
 
 /// A JSON body of an administrator. The token is checked before the body is read.
 pub(crate) struct Parsed<T>(pub T);
@@ -22,9 +26,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Parsed<T> {
         let body = Bytes::from_request(request, payload);
         async move {
             admitted?;
-            let body = body
-                .await
-                .map_err(|error| Problem::malformed(error.to_string()))?;
+            let body = body.await.map_err(|error| {
+                if error.as_response_error().status_code() == StatusCode::PAYLOAD_TOO_LARGE {
+                    Problem::too_large(LIMIT)
+                } else {
+                    Problem::malformed(error.to_string())
+                }
+            })?;
             serde_json::from_slice(&body)
                 .map(Self)
                 .map_err(|error| match error.classify() {

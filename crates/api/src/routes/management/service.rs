@@ -40,8 +40,7 @@ pub(crate) async fn create(
     let service = new
         .into_service(ServiceId(id::mint()))
         .map_err(|error| Problem::field(error.field, error.message))?;
-    store::create(&state.store, &service).await?;
-    store::add_sender(&state.store, service.id, Channel::Sms, &sms_sender, true).await?;
+    store::create(&state.store, &service, &sms_sender).await?;
     Ok(HttpResponse::Created().json(service))
 }
 

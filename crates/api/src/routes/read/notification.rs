@@ -89,27 +89,55 @@ fn next_link(base: &str, query: &str, last: NotificationId) -> String {
     format!("{base}?{}", kept.join("&"))
 }
 
+/// Statuses of Notify's that no notification here ever has.
+const ELSEWHERE: [&str; 7] = [
+    "accepted",
+    "received",
+    "pending-virus-check",
+    "validation-failed",
+    "virus-scan-failed",
+    "returned-letter",
+    "pii-check-failed",
+];
+
+/// The pairs of a query string, names repeated or not.
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, NotifyError> {
+    actix_web::web::Query::<Vec<(String, String)>>::from_query(query)
+        .map(actix_web::web::Query::into_inner)
+        .map_err(|_| NotifyError::bad_request("The query string cannot be read"))
+}
+
 /// Reads the filters; `status` and `template_type` may be repeated.
 fn filter(query: &str) -> Result<Filter, NotifyError> {
-    let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(query)
-        .map(actix_web::web::Query::into_inner)
-        .map_err(|_| NotifyError::bad_request("The query string cannot be read"))?;
     let mut filter = Filter::default();
     let mut violations = Vec::new();
-    for (name, value) in pairs {
+    for (name, value) in pairs(query)? {
         match name.as_str() {
             "status" => match Status::of_filter(&value) {
                 Some(statuses) => filter.statuses.get_or_insert_default().extend(statuses),
+                None if ELSEWHERE.contains(&value.as_str()) => {
+                    filter.statuses.get_or_insert_default();
+                }
                 None => violations.push(format!(
                     "status {value} is not one of [{}]",
-                    names(Status::ALL.iter().map(|s| s.as_str()).chain(["failed"]))
+                    names(
+                        Status::ALL
+                            .iter()
+                            .map(|s| s.as_str())
+                            .chain(["failed"])
+                            .chain(ELSEWHERE)
+                    )
                 )),
             },
             "template_type" => match value.parse::<Channel>() {
                 Ok(channel) => filter.channels.get_or_insert_default().push(channel),
+                // Notify has letters; here there are none to show.
+                Err(_) if value == "letter" => {
+                    filter.channels.get_or_insert_default();
+                }
                 Err(_) => violations.push(format!(
                     "template_type {value} is not one of [{}]",
-                    names(Channel::ALL.iter().map(|c| c.as_str()))
+                    names(Channel::ALL.iter().map(|c| c.as_str()).chain(["letter"]))
                 )),
             },
             "reference" => filter.reference = Some(value),

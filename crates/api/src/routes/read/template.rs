@@ -1,46 +1,62 @@
 //! `GET /v2/template…`, `/v2/templates` and the preview.
 
-use actix_web::web::{Data, Path, Payload, Query};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::personalisation::Personalisation;
 use carillon_store::template::{TemplateVersion, list as read_list, read_current, read_version};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::notification::time;
+use super::notification::{pairs, time};
 use crate::auth;
 use crate::error::NotifyError;
 use crate::routes::send::read_body;
 use crate::routes::send::template::Parsed;
 use crate::state::State;
 
-/// Filters of the list.
-#[derive(Deserialize)]
-pub(crate) struct Params {
-    r#type: Option<String>,
-}
-
-/// The service's templates in use.
+/// The service's templates in use, of one type if `type` names it.
 pub(crate) async fn list(
     request: HttpRequest,
-    params: Query<Params>,
     state: Data<State>,
 ) -> Result<HttpResponse, NotifyError> {
     let service_id = auth::principal(&request, &state).await?.access.service.id;
-    let channel = params
-        .r#type
-        .as_deref()
-        .map(str::parse::<Channel>)
-        .transpose()
-        .map_err(|_| NotifyError::validation(vec!["type is not one of [sms, email]".to_owned()]))?;
-    let templates = read_list(&state.store, service_id, channel).await?;
+    let templates = match wanted_type(request.query_string())? {
+        Wanted::All => read_list(&state.store, service_id, None).await?,
+        Wanted::One(channel) => read_list(&state.store, service_id, Some(channel)).await?,
+        Wanted::None => Vec::new(),
+    };
     let templates: Vec<_> = templates
         .into_iter()
         .map(|t| show(&Parsed::new(t)))
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "templates": templates })))
+}
+
+enum Wanted {
+    All,
+    One(Channel),
+    /// A type of Notify's that has no templates here.
+    None,
+}
+
+fn wanted_type(query: &str) -> Result<Wanted, NotifyError> {
+    let mut wanted = Wanted::All;
+    for (name, value) in pairs(query)? {
+        wanted = match (name.as_str(), value.parse()) {
+            ("type", Ok(channel)) => Wanted::One(channel),
+            ("type", Err(_)) if value == "letter" => Wanted::None,
+            ("type", Err(_)) => {
+                let text = format!("type {value} is not one of [sms, email, letter]");
+                return Err(NotifyError::validation(vec![text]));
+            }
+            _ => {
+                let text = format!("Additional properties are not allowed ({name} was unexpected)");
+                return Err(NotifyError::validation(vec![text]));
+            }
+        };
+    }
+    Ok(wanted)
 }
 
 /// A template at its current version.

@@ -5,14 +5,15 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_postgres::Client;
 
-use super::burst::Watch;
-use crate::installation::Installation;
-use crate::load::{CONNECTIONS, Pace, Tally, Until, drive};
+use super::Ready;
+use super::watch::Watch;
+use crate::load::{Pace, Tally, Until, drive};
 use crate::numbers::rounded;
 use crate::report::Report;
+use crate::scenarios::progress;
 
 /// How long.
-pub(super) const TIME: Duration = Duration::from_secs(30);
+const TIME: Duration = Duration::from_secs(30);
 
 /// Latencies in milliseconds, as p50 and p99.
 pub(super) struct Steady {
@@ -26,20 +27,20 @@ pub(super) struct Steady {
     pub duplicated: u64,
 }
 
-pub(super) async fn run(
-    installation: &Installation,
-    database: &Client,
-    per_second: f64,
-    seed: u64,
-) -> anyhow::Result<Steady> {
-    let watch = Watch::start(installation, database).await?;
-    let (pace, until) = (Pace::PerSecond(per_second), Until::Elapsed(TIME));
-    let tally = drive(&installation.target, CONNECTIONS, pace, until, seed).await?;
+/// Sends at this rate and reads the latencies once all are delivered.
+pub(super) async fn run(ready: &Ready, per_second: f64, seed: u64) -> anyhow::Result<Steady> {
+    progress(&format!(
+        "pipeline: {} s at {per_second:.0} per second",
+        TIME.as_secs()
+    ));
+    let watch = Watch::start(ready).await?;
+    let (target, pace) = (&ready.installation.target, Pace::PerSecond(per_second));
+    let tally = drive(target, pace, Until::Elapsed(TIME), seed).await?;
     tally.all_accepted()?;
     let end = watch.settled(tally.n_accepted()).await?;
     Ok(Steady {
-        delivered: latencies(database, "updated_at", &watch.lowest).await?,
-        receipt: latencies(database, "completed_at", &watch.lowest).await?,
+        delivered: latencies(&ready.database, "updated_at", &watch.lowest).await?,
+        receipt: latencies(&ready.database, "completed_at", &watch.lowest).await?,
         tally,
         lost: end.lost,
         duplicated: end.duplicated,

@@ -1,7 +1,6 @@
 //! `carillon service create`.
 
 use anyhow::Context;
-use carillon_core::channel::Channel;
 use carillon_core::id::{self, ServiceId};
 use carillon_core::service::{BadField, NewService, Service};
 use carillon_store::{Store, service};
@@ -70,12 +69,9 @@ impl Create {
 pub(super) async fn create(store: &Store, new: NewService) -> anyhow::Result<Service> {
     let sms_sender = new.sms_sender();
     let service = new.into_service(ServiceId(id::mint())).map_err(refused)?;
-    service::create(store, &service)
+    service::create(store, &service, &sms_sender)
         .await
         .with_context(|| format!("service {:?}", service.name))?;
-    service::add_sender(store, service.id, Channel::Sms, &sms_sender, true)
-        .await
-        .with_context(|| format!("service {} is created, its SMS sender is not", service.id))?;
     Ok(service)
 }
 

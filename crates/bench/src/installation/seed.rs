@@ -1,0 +1,59 @@
+//! A service, its key and a template of three placeholders, as an operator would make them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::{Context, anyhow};
+use carillon_test_support::Process;
+use serde_json::Value;
+
+use crate::load::Target;
+
+const SUBJECT: &str = "Your payment ((reference))";
+const BODY: &str = "Dear ((name)),\n\nwe have received your payment of £((amount)) with the \
+    reference ((reference)).\n\nYou need not do anything else. If you did not make this payment, \
+    call us on the number on the back of your card.\n\nYours,\n\nThe payments team";
+
+/// The environment of an installation's processes.
+type Env = BTreeMap<&'static str, String>;
+
+/// Makes them with the command line tool.
+pub(super) async fn run(address: SocketAddr, env: &Env) -> anyhow::Result<Target> {
+    let demo = carillon(env, &["service", "demo", "--format", "env"]).await?;
+    let (service_id, key) = (exported(&demo, "SERVICE_ID")?, exported(&demo, "API_KEY")?);
+    let create = [
+        "template",
+        "create",
+        &service_id,
+        "Benchmark",
+        "--channel",
+        "email",
+    ];
+    let texts = ["--subject", SUBJECT, "--body", BODY, "--format", "json"];
+    let made = carillon(env, &[create, texts].concat()).await?;
+    let made: Value = serde_json::from_str(&made).context("carillon template create")?;
+    let template_id = made["id"].as_str().context("a template without an id")?;
+    // A full key ends in its secret, a UUID.
+    let secret = key
+        .get(key.len().saturating_sub(36)..)
+        .context("a key that is no text")?;
+    Ok(Target {
+        address,
+        service_id,
+        secret: secret.to_owned(),
+        template_id: template_id.to_owned(),
+    })
+}
+
+async fn carillon(env: &Env, args: &[&str]) -> anyhow::Result<String> {
+    let done = Process::run("carillon", env.clone(), args).await;
+    done.map_err(|error| anyhow!("carillon {}: {error}", args.join(" ")))
+}
+
+/// A value of the `export NAME='value'` lines.
+fn exported(lines: &str, name: &str) -> anyhow::Result<String> {
+    let start = format!("export {name}=");
+    let value = lines.lines().find_map(|line| line.strip_prefix(&start));
+    let value = value.with_context(|| format!("carillon service demo printed no {name}"))?;
+    Ok(value.trim_matches(['\'', '"']).to_owned())
+}
