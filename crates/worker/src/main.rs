@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(clap::Args)]
 struct Args {
     /// The queues to consume, separated by commas; all when left out
-    #[arg(long, value_name = "QUEUES", default_value_t = Roles::all())]
+    #[arg(long, env = "CARILLON_WORKER_QUEUES", value_name = "QUEUES", default_value_t = Roles::all())]
     queues: Roles,
 }
 

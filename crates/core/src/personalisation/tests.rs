@@ -71,14 +71,21 @@ fn refusals_name_the_value() {
         @"personalisation.list must not contain the character U+0000"
     );
     insta::assert_snapshot!(
-        refusal(json!({"a": "é".repeat(51_195), "b": true, "c": ["xx"]})),
-        @"personalisation is too long: its values have 51201 characters, at most 51200 are allowed"
+        refusal(json!({"a": "é".repeat(51_192), "b": true, "c": ["xx"]})),
+        @"personalisation is too long: its names and values have 51201 characters, at most 51200 are allowed"
     );
 }
 
 #[test]
 fn the_limit_counts_characters_not_bytes() {
-    given(json!({"a": "é".repeat(51_200), "b": null}));
+    given(json!({"a": "é".repeat(51_198), "b": null}));
+}
+
+#[test]
+fn names_count_too_even_empty_ones() {
+    let names = (0..51_201).map(|n| (format!("{n:>06}"), json!("")));
+    assert!(Personalisation::parse(names.collect()).is_err());
+    assert!(Personalisation::parse(map(json!({"n".repeat(51_201): ""}))).is_err());
 }
 
 #[test]
