@@ -33,8 +33,11 @@ struct Known<V> {
 
 /// The most keys remembered.
 const CAPACITY: u64 = 100_000;
-/// A read that takes longer counts as failed: the request must not wait for a stalled database.
-const READ_WITHIN: Duration = Duration::from_millis(400);
+/// A read that takes longer counts as failed where there is a value to fall back on: the request
+/// must not wait for a stalled database …
+const REREAD_WITHIN: Duration = Duration::from_millis(400);
+/// … and a first read, which may have to connect, when it takes longer than this.
+const FIRST_READ_WITHIN: Duration = Duration::from_secs(1);
 /// After a failed read the last value serves this long before the next try.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -88,7 +91,13 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: Send + Sync + 'static> Cache<K, V>
         if entry.has_just_failed_without_value() {
             return Err(Error::Unavailable("no answer a moment ago".to_owned()));
         }
-        let error = match tokio::time::timeout(READ_WITHIN, read).await {
+        let is_first = entry.known.read().value.is_none();
+        let within = if is_first {
+            FIRST_READ_WITHIN
+        } else {
+            REREAD_WITHIN
+        };
+        let error = match tokio::time::timeout(within, read).await {
             Ok(Ok(value)) => return Ok(entry.learn(Some(Arc::new(value)))),
             Ok(Err(Error::Gone)) => return Ok(entry.learn(None)),
             Ok(Err(error)) => error,

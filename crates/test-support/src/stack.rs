@@ -245,6 +245,17 @@ impl Stack {
             answer.status().is_success().then_some(())
         })
         .await;
+        if member == Member::Api {
+            // Its first read of the service has to connect, which on a busy machine may take longer
+            // than a request waits.
+            eventually("the API knows the service", READY_WITHIN, async || {
+                let answer = self
+                    .request(Method::GET, "/v2/templates", &self.key(), None)
+                    .await;
+                matches!(answer, Ok((200, _))).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Starts a process that does not run, with these settings besides those of the stack, and
