@@ -47,13 +47,16 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let delivery = &app.settings.delivery;
     let grace = delivery.lease + delivery.unstarted_limit + rescue::MARGIN;
     let rescue = rescue::Rescue::default();
+    let markers = markers::Markers::default();
     let shutdown = &app.shutdown;
     tokio::join!(
         ticker::every(settings.relay_interval, shutdown, "relay", async || {
             relay::all_due(&store, &publisher, shutdown).await
         }),
         ticker::every(settings.marker_interval, shutdown, "markers", async || {
-            markers::drop_into_every_lane(&store, &publisher).await
+            markers
+                .round(&store, &publisher, settings.marker_interval)
+                .await
         }),
         ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
             rescue.round(&store, grace, shutdown).await

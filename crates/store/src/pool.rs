@@ -1,6 +1,6 @@
 //! The pool of connections.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use diesel::ConnectionError;
@@ -134,12 +134,19 @@ async fn connect(
     AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
-/// The platform's trust store, with the one cryptography provider of the project.
+/// The platform's trust store, read once per process: reading it for every connection costs more
+/// than the connection.
 fn tls_config() -> std::result::Result<rustls::ClientConfig, String> {
     use rustls_platform_verifier::ConfigVerifierExt;
 
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    static CONFIG: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config.clone());
+    }
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
     // Fails only when another part of the process has installed it already, which is the aim.
-    let _ = rustls::crypto::CryptoProvider::install_default((*provider).clone());
-    rustls::ClientConfig::with_platform_verifier().map_err(|error| error.to_string())
+    let _ = rustls::crypto::CryptoProvider::install_default(provider);
+    let config =
+        rustls::ClientConfig::with_platform_verifier().map_err(|error| error.to_string())?;
+    Ok(CONFIG.get_or_init(|| config).clone())
 }

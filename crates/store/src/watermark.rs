@@ -28,3 +28,28 @@ pub async fn record(store: &Store, queue: Queue, published_at: DateTime<Utc>) ->
         .await?;
     Ok(())
 }
+
+statement! {
+    Read = "watermark/read.sql" {}
+}
+
+#[derive(diesel::QueryableByName)]
+struct Recorded {
+    #[diesel(sql_type = Text)]
+    queue: String,
+    #[diesel(sql_type = Timestamptz)]
+    published_at: DateTime<Utc>,
+}
+
+/// Each lane's watermark, by the queue's name.
+///
+/// # Errors
+/// When PostgreSQL is away.
+pub async fn read(store: &Store) -> Result<Vec<(String, DateTime<Utc>)>> {
+    let mut conn = store.connection().await?;
+    let rows: Vec<Recorded> = store.within_deadline(Read {}.load(&mut conn)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.queue, row.published_at))
+        .collect())
+}

@@ -1,0 +1,1 @@
+SELECT queue, published_at FROM lane_watermarks
