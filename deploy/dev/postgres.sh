@@ -40,7 +40,7 @@ pg_mark() { printf 'postgres -D %s ' "$(pg_data "$1")"; }
 pg_pid() { [[ -s $1/location ]] && pid_in "$1/pid" "$(pg_mark "$1")"; }
 
 pg_url() {
-  printf 'postgres://%s:%s@127.0.0.1:%s/%s' "$PG_USER" "$(<"$1/password")" "$(<"$1/port")" "$2"
+  printf 'postgres://%s:%s@127.0.0.1:%s/%s?sslmode=disable' "$PG_USER" "$(<"$1/password")" "$(<"$1/port")" "$2"
 }
 
 pg_query() {
