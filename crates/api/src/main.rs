@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use carillon_runtime::{About, run};
 
+// Messages are many small allocations on many threads; the quiet processes do without it and stay
+// small.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

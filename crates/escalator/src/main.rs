@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use carillon_runtime::About;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ABOUT: About = About {
     name: "carillon-escalator",
     description: "Advances incidents on their plans",

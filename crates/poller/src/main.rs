@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use carillon_runtime::{About, run};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let about = About {
         name: "carillon-poller",
