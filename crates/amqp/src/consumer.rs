@@ -7,6 +7,7 @@ use futures::stream::FuturesUnordered;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
 };
+use carillon_core::trace::TraceContext;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use crate::connect::{pause_after, within_deadline};
 use crate::declare::declare_all;
 use crate::delivery::{Delivery, Desk, Ticket};
 use crate::ledger::Ledger;
+use crate::outgoing::TRACEPARENT;
 use crate::publisher::close;
 use crate::{Error, Options};
 
@@ -217,25 +219,31 @@ async fn acknowledge(channel: &Channel, desk: &Desk) -> Result<(), Error> {
 fn read(message: lapin::message::Delivery, ticket: Ticket) -> Delivery {
     let properties = &message.properties;
     let header = |name: &str| {
-        properties
-            .headers()
-            .as_ref()
-            .and_then(|table| table.inner().get(name))
-            .and_then(as_number)
+        let headers = properties.headers().as_ref();
+        headers.and_then(|table| table.inner().get(name))
     };
-    let counted = header("x-delivery-count").unwrap_or(0);
+    let number = |name: &str| header(name).and_then(as_number);
+    let counted = number("x-delivery-count").unwrap_or(0);
     Delivery {
         task: properties
             .kind()
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
-        version: header("x-version")
+        version: number("x-version")
             .and_then(|v| u16::try_from(v).ok())
             .unwrap_or(0),
         redeliveries: counted.max(u64::from(message.redelivered)),
+        trace: header(TRACEPARENT).and_then(as_trace),
         payload: message.data,
         ticket,
+    }
+}
+
+fn as_trace(value: &AMQPValue) -> Option<TraceContext> {
+    match value {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok()?.parse().ok(),
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use carillon_core::trace::TraceContext;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
@@ -19,6 +20,8 @@ pub struct Delivery {
     pub redeliveries: u64,
     /// The JSON body.
     pub payload: Vec<u8>,
+    /// The span that published it, if somebody records it.
+    pub trace: Option<TraceContext>,
     pub(crate) ticket: Ticket,
 }
 

@@ -1,14 +1,18 @@
 //! Messages on their way to a queue, and the envelope they travel in.
 //!
 //! The envelope is AMQP properties: `type` (the task's name), `message_id`, the header
-//! `x-version`; the body is JSON. A reader needs nothing but these to find the handler.
+//! `x-version`, for recorded traces the header `traceparent`; the body is JSON. A reader needs nothing but these to find the handler.
 
 use bytes::Bytes;
 use carillon_core::queue::Queue;
 use carillon_core::task::Task;
+use carillon_core::trace::TraceContext;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use uuid::Uuid;
+
+/// The header of the publishing span, as W3C names it.
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// One message to publish.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub struct Outgoing {
     pub id: Uuid,
     /// The JSON body.
     pub payload: Bytes,
+    /// The span that publishes it, if somebody records it: the header `traceparent`.
+    pub trace: Option<TraceContext>,
 }
 
 impl Outgoing {
@@ -38,6 +44,7 @@ impl Outgoing {
             version: T::VERSION,
             id,
             payload,
+            trace: None,
         })
     }
 
@@ -57,13 +64,24 @@ impl Outgoing {
             version: T::VERSION,
             id,
             payload: payload.into(),
+            trace: None,
         }
+    }
+
+    /// The same message, published by this span.
+    #[must_use]
+    pub fn traced(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     /// The AMQP properties. Persistent: a broker restart must not lose it.
     pub(crate) fn properties(&self) -> BasicProperties {
         let mut headers = FieldTable::default();
         headers.insert("x-version".into(), AMQPValue::ShortUInt(self.version));
+        if let Some(trace) = self.trace {
+            let traceparent = AMQPValue::LongString(trace.to_string().into());
+            headers.insert(TRACEPARENT.into(), traceparent);
+        }
         BasicProperties::default()
             .with_delivery_mode(2)
             .with_content_type("application/json".into())

@@ -10,6 +10,7 @@ use carillon_core::channel::Channel;
 use carillon_core::id::{ApiKeyId, NotificationId, ServiceId, TemplateId, mint};
 use carillon_core::lane::Lane;
 use carillon_core::task::SaveNotification;
+use carillon_core::trace::TraceContext;
 
 use crate::load::values;
 
@@ -19,7 +20,7 @@ pub(crate) fn notification() -> SaveNotification {
     SaveNotification {
         id: NotificationId::mint(),
         service_id: ServiceId(mint()),
-        api_key_id: ApiKeyId(mint()),
+        api_key_id: Some(ApiKeyId(mint())),
         key_type: KeyType::Normal,
         channel: Channel::Email,
         lane: Lane::Normal,
@@ -33,6 +34,11 @@ pub(crate) fn notification() -> SaveNotification {
         unsubscribe_url: None,
         scheduled_for: None,
         created_at: carillon_core::clock::now(),
+        trace: Some(TraceContext {
+            trace_id: mint().as_u128(),
+            span_id: u64::MAX,
+            is_sampled: false,
+        }),
     }
 }
 

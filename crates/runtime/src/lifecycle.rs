@@ -109,9 +109,10 @@ where
     };
     let _points = crash_point::from_environment();
     match start(about, settings) {
-        Ok((runtime, app)) => {
+        Ok((runtime, app, telemetry)) => {
             let ending = runtime.block_on(supervise::until_the_end(&app, main(app.clone(), extra)));
             runtime.shutdown_timeout(BLOCKING_GRACE);
+            telemetry.flush();
             match ending {
                 Ending::Orderly => ExitCode::SUCCESS,
                 Ending::Failed => ExitCode::FAILURE,
@@ -129,7 +130,7 @@ fn load(config: Option<&Path>) -> anyhow::Result<Settings> {
 }
 
 /// Everything that stands around the work.
-fn start(about: About, settings: Settings) -> anyhow::Result<(Runtime, App)> {
+fn start(about: About, settings: Settings) -> anyhow::Result<(Runtime, App, Telemetry)> {
     // Fails only if one is installed already, which then serves as well.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -137,16 +138,16 @@ fn start(about: About, settings: Settings) -> anyhow::Result<(Runtime, App)> {
         .thread_name(about.name)
         .build()
         .context("cannot start threads")?;
-    let app = {
+    let (app, telemetry) = {
         let _inside = runtime.enter();
-        let telemetry = Telemetry::install(&settings.telemetry)?;
-        let app = App::new(Arc::new(settings), telemetry);
+        let telemetry = Telemetry::install(about.name, &settings.telemetry)?;
+        let app = App::new(Arc::new(settings), telemetry.clone());
         signals::watch(app.shutdown.clone()).context("cannot watch signals")?;
         health::serve(&app.health, app.settings.health.listen)?;
-        app
+        (app, telemetry)
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "{} starts", about.name);
-    Ok((runtime, app))
+    Ok((runtime, app, telemetry))
 }
 
 /// One line on stderr, whatever the error: logs are not set up, or nobody reads them yet.

@@ -1,20 +1,23 @@
-//! Logs to stderr, and metrics for Prometheus to fetch.
+//! Logs to stderr, metrics for Prometheus to fetch, and traces exported by OTLP if asked for.
 
+use std::collections::HashMap;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use carillon_trace::export::Exporter;
 use metrics::gauge;
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::settings::{LogFormat, Logging};
+use crate::settings::{self, LogFormat, Logging};
 use crate::tasks::spawn_detached;
 
 /// Upper bounds of the buckets of every histogram whose name ends in `_seconds`: from a cached
@@ -27,20 +30,25 @@ const SECONDS: [f64; 18] = [
 /// Samples of histograms wait in memory until they are rendered or this often moved to buckets.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the metrics are now. Cheap to clone.
+/// What the metrics are now, and the way out for traces. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     handle: PrometheusHandle,
+    exporter: Option<Exporter>,
 }
 
 impl Telemetry {
-    /// Sets up logs and metrics of this process. Needs a tokio runtime to run in, and is for
-    /// [`run`](crate::run): a second call fails.
+    /// Sets up logs, metrics and traces of the process of this name. Needs a tokio runtime to run
+    /// in, and is for [`run`](crate::run): a second call fails.
     ///
     /// # Errors
-    /// When the filter is not valid, or the process has logs or metrics already.
-    pub fn install(settings: &Logging) -> anyhow::Result<Self> {
-        install_logs(settings)?;
+    /// When the filter or the `OTEL_*` variables are not valid, or the process has logs or metrics
+    /// already.
+    pub fn install(process: &'static str, settings: &Logging) -> anyhow::Result<Self> {
+        let environment: HashMap<String, String> = settings::environment().collect();
+        let exporter =
+            Exporter::from_environment(process, |name| environment.get(name).cloned())?;
+        install_spans_and_logs(settings, exporter.as_ref())?;
         log_panics();
         let recorder = recorder();
         let handle = recorder.handle();
@@ -54,7 +62,7 @@ impl Telemetry {
                 upkeep.run_upkeep();
             }
         });
-        Ok(Self { handle })
+        Ok(Self { handle, exporter })
     }
 
     /// Renders metrics that nothing records: for tests, which share a process.
@@ -62,6 +70,7 @@ impl Telemetry {
     pub fn unused() -> Self {
         Self {
             handle: recorder().handle(),
+            exporter: None,
         }
     }
 
@@ -69,6 +78,13 @@ impl Telemetry {
     #[must_use]
     pub fn render(&self) -> String {
         self.handle.render()
+    }
+
+    /// Sends the spans that are not sent yet. Blocks for a few seconds at most.
+    pub(crate) fn flush(&self) {
+        if let Some(exporter) = &self.exporter {
+            exporter.shutdown();
+        }
     }
 }
 
@@ -93,30 +109,46 @@ fn describe_process() {
 /// handshake hold the password. No filter that an operator sets may let these through.
 #[must_use]
 pub fn shows_no_values(about: &Metadata<'_>) -> bool {
-    const TALKATIVE: [&str; 4] = ["tokio_postgres", "lapin", "amq_protocol", "async_rs"];
+    const TALKATIVE: [&str; 11] = [
+        "tokio_postgres",
+        "lapin",
+        "amq_protocol",
+        "async_rs",
+        // Requests to providers: recipients, contents and credentials.
+        "aws_",
+        "hyper",
+        "h2",
+        "reqwest",
+        "lettre",
+        "rustls",
+        "opentelemetry",
+    ];
     let is_talkative = TALKATIVE
         .iter()
         .any(|library| about.target().starts_with(library));
     !is_talkative || *about.level() <= LevelFilter::INFO
 }
 
-fn install_logs(settings: &Logging) -> anyhow::Result<()> {
+fn install_spans_and_logs(
+    settings: &Logging,
+    exporter: Option<&Exporter>,
+) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter).context("reading telemetry.filter")?;
-    let registry = tracing_subscriber::registry()
-        .with(filter)
-        .with(filter_fn(shows_no_values));
+    // Traces have their own fields and their own switch: the log's filter does not thin them out,
+    // and the log does not repeat them.
+    let is_traced = |about: &Metadata<'_>| about.target() == carillon_trace::TARGET;
+    let for_logs = filter_fn(shows_no_values).and(filter_fn(move |about| !is_traced(about)));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    match settings.log_format {
-        LogFormat::Json => {
-            let lines = lines.json().flatten_event(true).with_span_list(false);
-            registry.with(lines).try_init()
-        }
-        LogFormat::Pretty => {
-            let lines = lines.compact().with_ansi(io::stderr().is_terminal());
-            registry.with(lines).try_init()
-        }
-    }
-    .context("setting up logs")
+    let lines = match settings.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Pretty => lines.compact().with_ansi(io::stderr().is_terminal()).boxed(),
+    };
+    let spans = exporter.map(|exporter| exporter.layer().with_filter(filter_fn(is_traced)));
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter.and(for_logs)))
+        .with(spans)
+        .try_init()
+        .context("setting up logs")
 }
 
 /// A panic is a log line like any other, so that whoever reads JSON lines sees it.
@@ -142,6 +174,7 @@ mod tests {
         let recorder = recorder();
         let telemetry = Telemetry {
             handle: recorder.handle(),
+            exporter: None,
         };
         with_local_recorder(&recorder, || {
             histogram!("carillon_call_seconds").record(0.2);
@@ -162,6 +195,7 @@ mod tests {
         let recorder = recorder();
         let telemetry = Telemetry {
             handle: recorder.handle(),
+            exporter: None,
         };
         with_local_recorder(&recorder, describe_process);
         let text = telemetry.render();

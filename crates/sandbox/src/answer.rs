@@ -10,6 +10,7 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, RETRY_AFTER};
 use bytes::Bytes;
+use carillon_core::trace::TraceContext;
 
 use crate::receipts::Pending;
 use crate::sandbox::Sandbox;
@@ -19,17 +20,26 @@ use crate::sandbox::Sandbox;
 pub(crate) struct AfterAnswer {
     sandbox: Arc<Sandbox>,
     pending: Pending,
+    trace: Option<TraceContext>,
 }
 
 impl AfterAnswer {
-    pub(crate) const fn new(sandbox: Arc<Sandbox>, pending: Pending) -> Self {
-        Self { sandbox, pending }
+    pub(crate) const fn new(
+        sandbox: Arc<Sandbox>,
+        pending: Pending,
+        trace: Option<TraceContext>,
+    ) -> Self {
+        Self {
+            sandbox,
+            pending,
+            trace,
+        }
     }
 }
 
 impl Drop for AfterAnswer {
     fn drop(&mut self) {
-        self.sandbox.schedule_first(self.pending);
+        self.sandbox.schedule_first(self.pending, self.trace);
     }
 }
 

@@ -8,6 +8,7 @@ mod post;
 use carillon_core::channel::Channel;
 use carillon_core::id::NotificationId;
 use carillon_core::receipt::Receipt;
+use carillon_core::trace::TraceContext;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -44,6 +45,8 @@ pub struct Due {
     pub pending: Pending,
     /// Tries so far.
     pub n_tries: u32,
+    /// The call's `traceparent`, which its first receipt brings back.
+    pub trace: Option<TraceContext>,
 }
 
 impl Pending {

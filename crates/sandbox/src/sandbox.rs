@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use carillon_core::clock;
+use carillon_core::trace::TraceContext;
 use carillon_providers::sandbox::SendRequest;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
@@ -78,7 +79,7 @@ impl Sandbox {
         // Opened first: it is locked from here on, so nothing is added between reading and writing.
         let log = Log::open(log_file).with_context(|| format!("opening {}", log_file.display()))?;
         let memory = replay(log_file).with_context(|| format!("reading {}", log_file.display()))?;
-        let (due, arrivals) = mpsc::unbounded_channel();
+        let (arriving, arrivals) = mpsc::unbounded_channel();
         let owed: Vec<_> = memory.owed().collect();
         let sandbox = Self {
             started: Instant::now(),
@@ -88,11 +89,11 @@ impl Sandbox {
             }),
             log,
             controls: watch::Sender::new(controls),
-            due,
+            due: arriving,
         };
         tracing::info!(n_rows = owed.len(), "read the log back; receipts are owed");
         for pending in owed {
-            sandbox.schedule(pending, Duration::ZERO);
+            sandbox.schedule(due(pending, Duration::ZERO));
         }
         Ok((sandbox, arrivals))
     }
@@ -127,9 +128,10 @@ impl Sandbox {
     }
 
     /// Schedules the first receipt of an accepted call that was answered.
-    pub fn schedule_first(&self, pending: Pending) {
+    pub fn schedule_first(&self, pending: Pending, trace: Option<TraceContext>) {
         let delay = Duration::from_millis(self.controls.borrow().receipt_delay_ms.into());
-        self.schedule(pending, delay);
+        let due = due(pending, delay);
+        self.schedule(Due { trace, ..due });
     }
 
     /// Strikes out a receipt, in the memory and the log; returns the script's next, if any.
@@ -148,9 +150,9 @@ impl Sandbox {
         next.map(|next| due(next, Duration::ZERO))
     }
 
-    fn schedule(&self, pending: Pending, delay: Duration) {
+    fn schedule(&self, due: Due) {
         // Fails when nobody delivers any more: the process is stopping, and the log owes it.
-        let _ = self.due.send(due(pending, delay));
+        let _ = self.due.send(due);
     }
 
     /// Forgets all calls and starts a new log, which owes the same receipts.
@@ -207,6 +209,7 @@ fn due(pending: Pending, delay: Duration) -> Due {
         event_at: clock::now() + delay,
         pending,
         n_tries: 0,
+        trace: None,
     }
 }
 

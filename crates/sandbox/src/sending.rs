@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, post};
 use carillon_providers::sandbox::SendRequest;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ pub(crate) struct Stopping(pub CancellationToken);
 pub(crate) async fn send(
     sandbox: Data<Sandbox>,
     stopping: Data<Stopping>,
+    http: HttpRequest,
     body: Bytes,
 ) -> HttpResponse {
     let Ok(request) = serde_json::from_slice::<SendRequest<'_>>(&body) else {
@@ -34,7 +35,9 @@ pub(crate) async fn send(
     } = sandbox.decide(request);
     // From here on the call is remembered as accepted, so whatever becomes of this future, its
     // receipt follows.
-    let after = pending.map(|pending| AfterAnswer::new(Arc::clone(&sandbox), pending));
+    let trace = http.headers().get("traceparent");
+    let trace = trace.and_then(|value| value.to_str().ok()?.parse().ok());
+    let after = pending.map(|pending| AfterAnswer::new(Arc::clone(&sandbox), pending, trace));
     if written.wait().await.is_err() {
         return answer::error(StatusCode::SERVICE_UNAVAILABLE, "log-broken");
     }

@@ -13,12 +13,13 @@ mod relay;
 mod rescue;
 mod save;
 mod timeline;
+mod trace;
 
 pub use claim::{Claimed, claim};
 pub use hold::hold;
 pub use mark::{Marking, mark};
 pub use read::{Filter, Notification, read_many, read_page};
-pub use receipts::apply_receipts;
+pub use receipts::{Applied, apply_receipts};
 pub use relay::{Relayed, relay};
 pub use rescue::{rescue_fallen, rescue_lost};
 pub use save::save;

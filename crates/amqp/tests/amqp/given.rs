@@ -133,6 +133,7 @@ pub fn message(queue: Queue, n: u32) -> Outgoing {
         version: 1,
         id: Uuid::from_u128(u128::from(n)),
         payload: Bytes::from(n.to_string()),
+        trace: None,
     }
 }
 

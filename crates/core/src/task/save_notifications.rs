@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::id::{ApiKeyId, NotificationId, ServiceId, TemplateId};
 use crate::lane::Lane;
 use crate::queue::Queue;
+use crate::trace::TraceContext;
 
 /// One accepted notification, whole.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -23,8 +24,9 @@ pub struct SaveNotification {
     pub id: NotificationId,
     /// The tenant.
     pub service_id: ServiceId,
-    /// The key that was used.
-    pub api_key_id: ApiKeyId,
+    /// The key that was used; none when an administrator sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_id: Option<ApiKeyId>,
     /// The key's type.
     pub key_type: KeyType,
     /// The channel.
@@ -55,6 +57,9 @@ pub struct SaveNotification {
     pub scheduled_for: Option<DateTime<Utc>>,
     /// When it was accepted, by the API's clock.
     pub created_at: DateTime<Utc>,
+    /// The request's place in its trace; none in what was accepted before traces were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 impl SaveNotification {
@@ -89,5 +94,20 @@ mod tests {
         assert_eq!(serde_json::to_string(&task).unwrap(), golden);
         assert_eq!(task.delivery_queue(), Queue::SendEmail);
         assert!(!format!("{task:?}").contains("example.org"));
+    }
+
+    #[test]
+    fn the_trace_travels_as_a_traceparent() {
+        let golden = r#"{"id":"019a0000-0000-7000-8000-000000000001","service_id":"019a0000-0000-7000-8000-000000000002","key_type":"test","channel":"email","lane":"normal","template_id":"019a0000-0000-7000-8000-000000000004","template_version":1,"recipient":"a@example.org","normalised_recipient":"a@example.org","personalisation":{},"created_at":"2026-01-02T03:04:05Z","trace":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}"#;
+        let task: SaveNotification = serde_json::from_str(golden).unwrap();
+        assert_eq!(serde_json::to_string(&task).unwrap(), golden);
+    }
+
+    #[test]
+    fn a_message_of_an_administrator_has_no_key() {
+        let written = r#"{"id":"019a0000-0000-7000-8000-000000000001","service_id":"019a0000-0000-7000-8000-000000000002","key_type":"normal","channel":"sms","lane":"priority","template_id":"019a0000-0000-7000-8000-000000000004","template_version":1,"recipient":"07700900123","normalised_recipient":"+447700900123","personalisation":{},"created_at":"2026-01-02T03:04:05Z"}"#;
+        let task: SaveNotification = serde_json::from_str(written).unwrap();
+        assert_eq!(task.api_key_id, None);
+        assert_eq!(serde_json::to_string(&task).unwrap(), written);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use carillon_core::channel::Channel;
 use carillon_core::receipt::Receipt;
+use carillon_core::trace::TraceContext;
 use carillon_providers::http::{self, Target};
 use carillon_providers::signature;
 use reqwest::header::CONTENT_TYPE;
@@ -60,7 +61,12 @@ impl Callback {
         })
     }
 
-    pub(super) async fn post(&self, channel: Channel, receipt: &Receipt) -> Reply {
+    pub(super) async fn post(
+        &self,
+        channel: Channel,
+        receipt: &Receipt,
+        trace: Option<TraceContext>,
+    ) -> Reply {
         let url = match channel {
             Channel::Email => &self.email_url,
             Channel::Sms => &self.sms_url,
@@ -69,16 +75,17 @@ impl Callback {
             return Reply::Later(None);
         };
         let signature = signature::sign(&self.key, &body, carillon_core::clock::now());
-        let sent = self
+        let mut request = self
             .client
             .post(url.clone())
             .timeout(TIMEOUT)
             .header(CONTENT_TYPE, "application/json")
             .header(signature::HEADER, signature)
-            .body(body)
-            .send()
-            .await;
-        let Ok(response) = sent else {
+            .body(body);
+        if let Some(trace) = trace {
+            request = request.header("traceparent", trace.to_string());
+        }
+        let Ok(response) = request.send().await else {
             return Reply::Later(None);
         };
         let reply = meaning(response.status());

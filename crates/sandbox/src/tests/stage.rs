@@ -176,6 +176,7 @@ fn message(id: NotificationId, recipient: &str) -> OutgoingMessage {
             reply_to: None,
             subject: "Subject".into(),
             text: "Hello".into(),
+            html: String::new(),
         }
     };
     OutgoingMessage {

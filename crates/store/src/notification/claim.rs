@@ -6,6 +6,7 @@ use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{NotificationId, ServiceId, TemplateId};
 use carillon_core::lane::Lane;
+use carillon_core::trace::TraceContext;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -61,6 +62,18 @@ pub struct Claimed {
     /// The values.
     #[diesel(sql_type = Jsonb)]
     pub personalisation: serde_json::Value,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    trace_id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    trace_span: Option<i64>,
+}
+
+impl Claimed {
+    /// The span that accepted it, if somebody records its trace.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceContext> {
+        super::trace::recorded(self.trace_id, self.trace_span)
+    }
 }
 
 /// Claims those of the ids that can start, under one token; with the same token it may be repeated

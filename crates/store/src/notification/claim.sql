@@ -15,4 +15,5 @@ WHERE n.id = ANY ($3)
   AND (n.lease_until IS NULL OR n.lease_token = c.token)
 RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
-    n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation
+    n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation,
+    n.trace_id, n.trace_span

@@ -98,6 +98,9 @@ pub struct Notification {
     /// The values.
     #[diesel(sql_type = Jsonb)]
     pub personalisation: Value,
+    /// The trace of the request that made it, as 16 bytes; none for what is older than traces.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub trace_id: Option<uuid::Uuid>,
 }
 
 /// What a page holds.

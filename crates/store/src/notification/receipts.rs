@@ -6,10 +6,12 @@ use carillon_core::id::NotificationId;
 use carillon_core::notification::{Event, Status};
 use carillon_core::reason::Reason;
 use carillon_core::receipt::{Receipt, ReceiptKind};
+use carillon_core::trace::TraceContext;
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Bool, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{Result, Store};
 
@@ -34,27 +36,42 @@ statement! {
 struct Known {
     #[diesel(sql_type = SqlUuid)]
     id: NotificationId,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    trace_id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    trace_span: Option<i64>,
 }
 
-/// Applies receipts; each writes its timeline entry once, however often it comes. Returns those
-/// that name no notification.
+/// What came of a batch of receipts.
+#[derive(Debug, Default)]
+pub struct Applied<'a> {
+    /// Receipts that name no notification.
+    pub unknown: Vec<&'a Receipt>,
+    /// The spans that accepted those that a receipt was applied to, where somebody records them.
+    pub traces: Vec<(NotificationId, TraceContext)>,
+}
+
+/// Applies receipts; each writes its timeline entry once, however often it comes.
 ///
 /// # Errors
 /// When PostgreSQL is away: apply the whole batch again later, which repeats nothing.
 pub async fn apply_receipts<'a>(
     store: &Store,
     receipts: &'a [Receipt],
-) -> Result<Vec<&'a Receipt>> {
-    let mut unknown = Vec::new();
+) -> Result<Applied<'a>> {
+    let mut applied = Applied::default();
     for group in groups(receipts) {
-        let known = apply_group(store, &group).await?;
-        unknown.extend(
-            group
-                .into_iter()
-                .filter(|r| !known.contains(&r.notification_id)),
-        );
+        let rows = apply_group(store, &group).await?;
+        let known: HashSet<_> = rows.iter().map(|row| row.id).collect();
+        let is_unknown = |receipt: &&Receipt| !known.contains(&receipt.notification_id);
+        applied.unknown.extend(group.into_iter().filter(is_unknown));
+        let trace = |row: &Known| {
+            let trace = super::trace::recorded(row.trace_id, row.trace_span)?;
+            Some((row.id, trace))
+        };
+        applied.traces.extend(rows.iter().filter_map(trace));
     }
-    Ok(unknown)
+    Ok(applied)
 }
 
 /// Splits a batch so that each group is of one kind and names each notification once, keeping the
@@ -76,7 +93,7 @@ fn groups(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
     rounds.into_iter().flat_map(HashMap::into_values).collect()
 }
 
-async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<HashSet<NotificationId>> {
+async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<Vec<Known>> {
     fn column<T>(group: &[&Receipt], of: impl Fn(&Receipt) -> T) -> Vec<T> {
         group.iter().map(|receipt| of(receipt)).collect()
     }
@@ -85,7 +102,7 @@ async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<HashSet<Notifi
     group.sort_by_key(|receipt| receipt.notification_id);
     let group = group.as_slice();
     let Some(kind) = group.first().map(|receipt| receipt.kind) else {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     };
     let event = Event::of_receipt(kind);
     // Every receipt moves `created`, the lowest status; its target is the event's.
@@ -93,7 +110,7 @@ async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<HashSet<Notifi
     let ids = column(group, |r| r.notification_id);
     let (Some(lowest), Some(highest)) = (ids.iter().min().copied(), ids.iter().max().copied())
     else {
-        return Ok(HashSet::new());
+        return Ok(Vec::new());
     };
     let apply = Apply {
         event_ids: column(group, |r| r.event_id.clone()),
@@ -110,6 +127,5 @@ async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<HashSet<Notifi
         ids,
     };
     let mut conn = store.connection().await?;
-    let known: Vec<Known> = store.within_deadline(apply.load(&mut conn)).await?;
-    Ok(known.into_iter().map(|k| k.id).collect())
+    store.within_deadline(apply.load(&mut conn)).await
 }

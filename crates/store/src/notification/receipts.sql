@@ -31,13 +31,13 @@ WITH given AS (
         updated_at = c.now
     FROM fresh f, c
     WHERE n.id = f.id AND n.id >= c.lowest AND n.id <= c.highest
-    RETURNING n.id, n.last_seq
+    RETURNING n.id, n.last_seq, n.trace_id, n.trace_span
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
     SELECT a.id, a.last_seq, c.now, 'receipt', c.reason, f.provider,
            f.detail || jsonb_build_object('event_id', f.event_id)
     FROM applied a JOIN fresh f USING (id), c
 )
-SELECT id FROM applied
+SELECT id, trace_id, trace_span FROM applied
 UNION ALL
-SELECT id FROM given WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.id = given.id)
+SELECT id, NULL, NULL FROM given WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.id = given.id)

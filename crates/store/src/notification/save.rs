@@ -8,7 +8,7 @@ use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::task::SaveNotification;
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ statement! {
         ids: Vec<NotificationId> => Array<Uuid>,
         service_ids: Vec<ServiceId> => Array<Uuid>,
         template_ids: Vec<TemplateId> => Array<Uuid>,
-        api_key_ids: Vec<ApiKeyId> => Array<Uuid>,
+        api_key_ids: Vec<Option<ApiKeyId>> => Array<Nullable<Uuid>>,
         template_versions: Vec<i32> => Array<Integer>,
         channels: Vec<Channel> => Array<Text>,
         lanes: Vec<Lane> => Array<Text>,
@@ -33,6 +33,8 @@ statement! {
         scheduled_for: Vec<Option<DateTime<Utc>>> => Array<Nullable<Timestamptz>>,
         created_at: Vec<DateTime<Utc>> => Array<Timestamptz>,
         personalisations: Vec<Value> => Array<Jsonb>,
+        trace_ids: Vec<Option<uuid::Uuid>> => Array<Nullable<Uuid>>,
+        trace_spans: Vec<Option<i64>> => Array<Nullable<BigInt>>,
         wait_reason: Option<Reason> => Nullable<Text>,
     }
 }
@@ -87,6 +89,8 @@ async fn insert(
         scheduled_for: column(batch, |n| n.scheduled_for),
         created_at: column(batch, |n| n.created_at),
         personalisations: column(batch, |n| Value::Object(n.personalisation.clone())),
+        trace_ids: column(batch, |n| n.trace.map(|trace| trace.trace_id_bytes())),
+        trace_spans: column(batch, |n| n.trace.and_then(super::trace::span_to_keep)),
         wait_reason,
     };
     let mut conn = store.connection().await?;

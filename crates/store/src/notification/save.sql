@@ -6,13 +6,13 @@ WITH given AS (
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::int[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-        $15::timestamptz[], $16::timestamptz[], $17::jsonb[]
+        $15::timestamptz[], $16::timestamptz[], $17::jsonb[], $18::uuid[], $19::bigint[]
     ) AS t (
         id, service_id, template_id, api_key_id, template_version, channel, lane,
         key_type, queue, recipient, normalised_recipient, reference, sender, unsubscribe_url,
-        scheduled_for, created_at, personalisation)
+        scheduled_for, created_at, personalisation, trace_id, trace_span)
 ), args AS MATERIALIZED (
-    SELECT $18::text AS wait_reason, carillon_now() AS now
+    SELECT $20::text AS wait_reason, carillon_now() AS now
 ), decided AS (
     SELECT given.*, args.now,
         -- Even one whose time has passed meanwhile: the caller publishes only unscheduled ones.
@@ -22,11 +22,11 @@ WITH given AS (
     INSERT INTO notifications (
         id, service_id, template_id, api_key_id, template_version, channel, lane, key_type, queue,
         recipient, normalised_recipient, reference, sender, unsubscribe_url, scheduled_for,
-        created_at, personalisation, wait_reason, due_at, dispatched_at)
+        created_at, personalisation, trace_id, trace_span, wait_reason, due_at, dispatched_at)
     SELECT
         id, service_id, template_id, api_key_id, template_version, channel, lane, key_type, queue,
         recipient, normalised_recipient, reference, sender, unsubscribe_url, scheduled_for,
-        created_at, personalisation, waits_for,
+        created_at, personalisation, trace_id, trace_span, waits_for,
         CASE WHEN waits_for IS NOT NULL THEN coalesce(scheduled_for, now) END,
         CASE WHEN waits_for IS NULL THEN now END
     FROM decided

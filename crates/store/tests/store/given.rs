@@ -61,7 +61,7 @@ pub fn email() -> SaveNotification {
     SaveNotification {
         id: NotificationId::mint(),
         service_id: ServiceId(Uuid::from_u128(1)),
-        api_key_id: ApiKeyId(Uuid::from_u128(2)),
+        api_key_id: Some(ApiKeyId(Uuid::from_u128(2))),
         key_type: KeyType::Normal,
         channel: Channel::Email,
         lane: Lane::Normal,
@@ -78,6 +78,7 @@ pub fn email() -> SaveNotification {
         unsubscribe_url: None,
         scheduled_for: None,
         created_at: carillon_core::clock::now(),
+        trace: None,
     }
 }
 

@@ -81,6 +81,7 @@ async fn a_receipt_before_the_mark_wins() {
         notification::apply_receipts(&given, &early)
             .await
             .unwrap()
+            .unknown
             .is_empty()
     );
     assert_eq!(
