@@ -30,9 +30,14 @@ impl std::fmt::Debug for EmailText {
 #[must_use]
 pub fn email(subject: &Template, body: &Template, values: &Personalisation) -> EmailText {
     EmailText {
-        subject: one_line(&fill(subject, values, sentence)),
+        subject: self::subject(subject, values),
         body: fill(body, values, bullets),
     }
+}
+
+/// A subject with its values, as a single line.
+pub(crate) fn subject(subject: &Template, values: &Personalisation) -> String {
+    one_line(&fill(subject, values, sentence))
 }
 
 /// A subject is a header: a line end in a value would begin the next one.
