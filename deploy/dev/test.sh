@@ -4,6 +4,7 @@
 #   .dev/test/postgres   .dev/test/rabbitmq          shared by the whole run
 #   .dev/test/instances/{postgres,rabbitmq}-NAME     made by tests that need an outage (server-ctl)
 #   .dev/test/binaries/                              what stories start as processes
+#   .dev/python                                      stand-ins for AWS and a mail server, kept over runs
 #   .dev/test/bin/{postgres,rabbitmq}-ctl            server-ctl with the places filled in
 
 TEST=$DEV/test
@@ -58,6 +59,7 @@ run_suite() {
   lock "$DEV/test.lock" "./dev test or prove"
   if [[ $kind == private ]]; then install_missing servers; else install_missing none; fi
   need_command psql "the client of PostgreSQL (postgresql-client)"
+  python_environment
 
   on_signals_exit
   trap 'finish_suite' EXIT
@@ -80,6 +82,7 @@ run_suite() {
 
   export CARILLON_TEST_POSTGRES=$database CARILLON_TEST_TEMPLATE=$TEST_TEMPLATE CARILLON_TEST_AMQP=$broker
   export CARILLON_TEST_BIN_DIR=$TEST/binaries
+  export CARILLON_TEST_PYTHON=$PYTHON_ENV/bin/python CARILLON_TEST_STAND_INS=$ROOT/tests/stand-ins
   export CARILLON_TEST_PG_CTL=$TEST/bin/postgres-ctl CARILLON_TEST_RABBITMQ_CTL=$TEST/bin/rabbitmq-ctl
   say "Running: $*"
   interruptible "$@" || status=$?

@@ -1,4 +1,4 @@
-//! Counts and times every call, whatever the provider.
+//! Counts, times and traces every call, whatever the provider.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -7,9 +7,10 @@ use carillon_core::attempt::Outcome;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use metrics::{Counter, Histogram, counter, histogram};
+use tracing::{Instrument, Span};
 
 use crate::outgoing::OutgoingMessage;
-use crate::provider::Provider;
+use crate::provider::{Provider, Unreachable};
 
 /// Calls by provider and outcome.
 pub const CALLS: &str = "carillon_provider_calls_total";
@@ -66,13 +67,33 @@ impl<P: Provider> Provider for Instrumented<P> {
         let handles = self.handles();
         async move {
             let started = Instant::now();
-            let outcome = self.provider.send(message).await;
+            let span = span(self.provider.name());
+            let outcome = self.provider.send(message).instrument(span.clone()).await;
+            span.record("carillon.outcome", outcome.name());
             handles.seconds.record(started.elapsed().as_secs_f64());
             handles.calls[label(&outcome)].increment(1);
             outcome
         }
         .boxed()
     }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
+        self.provider.probe()
+    }
+}
+
+/// The span of one call; disabled unless it happens within a recorded trace.
+fn span(provider: &str) -> Span {
+    if carillon_trace::current().is_none_or(|trace| !trace.is_sampled) {
+        return Span::none();
+    }
+    tracing::info_span!(
+        target: carillon_trace::TARGET,
+        "call provider",
+        otel.kind = "client",
+        carillon.provider = provider,
+        carillon.outcome = tracing::field::Empty,
+    )
 }
 
 /// The outcome's position in [`LABELS`].
@@ -147,6 +168,9 @@ mod tests {
                 }
             }
             .boxed()
+        }
+        fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
+            async { Ok(()) }.boxed()
         }
     }
 

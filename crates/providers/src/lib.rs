@@ -14,8 +14,15 @@
 pub mod outgoing;
 pub mod provider;
 
+mod aws;
+pub mod connect;
+pub mod dns;
 pub mod http;
 pub mod instrument;
+pub mod mime;
 pub mod sandbox;
 pub mod select;
+pub mod ses;
 pub mod signature;
+pub mod smtp;
+pub mod sns;

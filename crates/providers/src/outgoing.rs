@@ -37,6 +37,8 @@ pub enum Content {
         subject: String,
         /// The body as plain text.
         text: String,
+        /// The body as a whole HTML document.
+        html: String,
     },
     /// A text message.
     Sms {

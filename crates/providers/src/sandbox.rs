@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::{self, Target};
 use crate::outgoing::{Content, OutgoingMessage};
-use crate::provider::Provider;
+use crate::provider::{Provider, SetupError, Unreachable};
 
 /// The provider's name, in the database and in receipts.
 pub const NAME: &str = "sandbox";
@@ -28,20 +28,6 @@ pub struct Sandbox {
     client: Client,
     send_url: Url,
     timeout: Duration,
-}
-
-/// Why the client cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// The base URL cannot be read or cannot carry a path.
-    #[error("{url:?} is not the sandbox's base URL")]
-    Url {
-        /// What was configured.
-        url: String,
-    },
-    /// TLS cannot be set up.
-    #[error("building the HTTP client")]
-    Client(#[from] reqwest::Error),
 }
 
 /// The body of `POST /send`.
@@ -97,17 +83,39 @@ impl Sandbox {
                 detail: "cannot be written as JSON".into(),
             };
         };
-        let sent = self
+        let mut request = self
             .client
             .post(self.send_url.clone())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .timeout(self.timeout)
-            .body(body)
-            .send()
-            .await;
-        match sent {
+            .body(body);
+        if let Some(trace) = carillon_trace::current() {
+            request = request.header("traceparent", trace.to_string());
+        }
+        match request.send().await {
             Ok(response) => answer::read(response).await,
             Err(error) => answer::without_response(&error),
+        }
+    }
+}
+
+impl Sandbox {
+    /// Reads the sandbox's list of messages, which every sandbox has.
+    async fn reach(&self) -> Result<(), Unreachable> {
+        let mut url = self.send_url.clone();
+        url.set_path("/messages");
+        url.set_query(Some("recipient=nobody@example.org"));
+        let answered = self.client.get(url).timeout(self.timeout).send().await;
+        match answered {
+            Ok(response) if response.status().is_success() => Ok(()),
+            Ok(response) => Err(Unreachable {
+                what: format!("something else than a sandbox answers: {}", response.status()),
+                advice: "set sandbox.url to where carillon-sandbox listens".to_owned(),
+            }),
+            Err(_) => Err(Unreachable {
+                what: "the sandbox does not answer".to_owned(),
+                advice: "start carillon-sandbox, or set sandbox.url to where it listens".to_owned(),
+            }),
         }
     }
 }
@@ -165,5 +173,9 @@ impl Provider for Sandbox {
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {
         self.call(message).boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
+        self.reach().boxed()
     }
 }

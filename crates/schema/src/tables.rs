@@ -84,6 +84,7 @@ diesel::table! {
         weight -> Int4,
         settings -> Jsonb,
         updated_at -> Timestamptz,
+        sealed_credentials -> Nullable<Bytea>,
     }
 }
 

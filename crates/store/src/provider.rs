@@ -1,29 +1,71 @@
 //! Provider settings: which providers deliver a channel.
 
 use carillon_core::channel::Channel;
+use carillon_core::provider::{Credentials, ProviderKind, ProviderSettings, ProviderSpec};
 use carillon_schema::providers;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
 
-use crate::{Result, Store};
+use crate::seal::SealError;
+use crate::{Error, Result, Store};
 
-/// A configured provider.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+/// A configured provider, its credentials still sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = providers)]
 pub struct Provider {
     /// Its name, as on timelines and in metrics.
     pub name: String,
-    /// What it is: `sandbox`.
-    pub kind: String,
+    /// What it is.
+    pub kind: ProviderKind,
     /// The channel it delivers.
     pub channel: Channel,
     /// Whether it takes messages.
     pub active: bool,
     /// Its share among the channel's providers, 0 to 100.
     pub weight: i32,
+    /// Settings of its kind, as they are shown.
+    pub settings: Value,
+    /// When anything of it changed last.
+    pub updated_at: DateTime<Utc>,
+    sealed_credentials: Option<Vec<u8>>,
 }
 
-/// Every provider.
+impl Provider {
+    /// Whether it has credentials of its own.
+    #[must_use]
+    pub const fn has_credentials(&self) -> bool {
+        self.sealed_credentials.is_some()
+    }
+
+    /// Reads its settings and opens its credentials.
+    ///
+    /// # Errors
+    /// [`Error::Seal`] when the credentials do not open with the configured keys;
+    /// [`Error::Refused`] when the settings are not those of its kind, as after a downgrade.
+    pub fn open(&self, store: &Store) -> Result<ProviderSpec> {
+        let settings = ProviderSettings::read(self.kind, &self.settings).map_err(Error::Refused)?;
+        let credentials = match &self.sealed_credentials {
+            None => None,
+            Some(sealed) => {
+                let opened = store.sealer().open(self.name.as_bytes(), sealed)?;
+                let json = serde_json::from_slice(&opened).map_err(|_| SealError::DoesNotOpen)?;
+                Some(Credentials::read(self.kind, &json).map_err(Error::Refused)?)
+            }
+        };
+        Ok(ProviderSpec {
+            name: self.name.clone(),
+            channel: self.channel,
+            active: self.active,
+            weight: self.weight,
+            settings,
+            credentials,
+        })
+    }
+}
+
+/// Every provider, by name.
 ///
 /// # Errors
 /// When PostgreSQL is away.
@@ -35,20 +77,83 @@ pub async fn list(store: &Store) -> Result<Vec<Provider>> {
     store.within_deadline(select.load(&mut conn)).await
 }
 
-/// Adds a provider, or sets an existing one of this name.
+/// Reads a provider.
 ///
 /// # Errors
-/// When PostgreSQL is away.
-pub async fn put(store: &Store, provider: &Provider) -> Result<()> {
+/// [`Error::Gone`] when there is none of this name.
+pub async fn read(store: &Store, name: &str) -> Result<Provider> {
+    let mut conn = store.connection().await?;
+    let select = providers::table.find(name).select(Provider::as_select());
+    store.within_deadline(select.first(&mut conn)).await
+}
+
+/// Adds a provider.
+///
+/// # Errors
+/// [`Error::Conflict`] when one of this name is there; [`Error::Seal`] when there are credentials
+/// but no key to seal them with.
+pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
+    let sealed = seal(store, spec)?;
     let mut conn = store.connection().await?;
     let insert = diesel::insert_into(providers::table)
-        .values(provider.clone())
-        .on_conflict(providers::name)
-        .do_update()
+        .values((
+            providers::name.eq(&spec.name),
+            providers::kind.eq(spec.settings.kind()),
+            providers::channel.eq(spec.channel),
+            providers::active.eq(spec.active),
+            providers::weight.eq(spec.weight),
+            providers::settings.eq(spec.settings.to_json()),
+            providers::sealed_credentials.eq(sealed),
+        ))
+        .returning(Provider::as_returning());
+    store.within_deadline(insert.get_result(&mut conn)).await
+}
+
+/// Sets everything of a provider but its name, kind and channel. Processes follow within seconds.
+///
+/// # Errors
+/// [`Error::Gone`] when there is none of this name, kind and channel; [`Error::Seal`] when there
+/// are credentials but no key to seal them with.
+pub async fn update(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
+    let sealed = seal(store, spec)?;
+    let mut conn = store.connection().await?;
+    let update = diesel::update(providers::table.find(&spec.name))
+        .filter(providers::kind.eq(spec.settings.kind()))
+        .filter(providers::channel.eq(spec.channel))
         .set((
-            providers::active.eq(provider.active),
-            providers::weight.eq(provider.weight),
-        ));
-    store.within_deadline(insert.execute(&mut conn)).await?;
-    Ok(())
+            providers::active.eq(spec.active),
+            providers::weight.eq(spec.weight),
+            providers::settings.eq(spec.settings.to_json()),
+            providers::sealed_credentials.eq(sealed),
+            providers::updated_at.eq(carillon_now()),
+        ))
+        .returning(Provider::as_returning());
+    store.within_deadline(update.get_result(&mut conn)).await
+}
+
+/// Removes a provider. Messages that it delivered keep its name.
+///
+/// # Errors
+/// [`Error::Gone`] when there is none of this name.
+pub async fn remove(store: &Store, name: &str) -> Result<()> {
+    let mut conn = store.connection().await?;
+    let delete = diesel::delete(providers::table.find(name));
+    match store.within_deadline(delete.execute(&mut conn)).await? {
+        0 => Err(Error::Gone),
+        _ => Ok(()),
+    }
+}
+
+diesel::define_sql_function! {
+    /// The database's clock.
+    fn carillon_now() -> diesel::sql_types::Timestamptz;
+}
+
+fn seal(store: &Store, spec: &ProviderSpec) -> Result<Option<Vec<u8>>> {
+    let Some(credentials) = &spec.credentials else {
+        return Ok(None);
+    };
+    let json = credentials.to_json().to_string();
+    let sealed = store.sealer().seal(spec.name.as_bytes(), json.as_bytes())?;
+    Ok(Some(sealed))
 }

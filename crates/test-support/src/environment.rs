@@ -12,6 +12,8 @@ pub struct Environment {
     bin_dir: Option<PathBuf>,
     pg_ctl: Option<PathBuf>,
     rabbitmq_ctl: Option<PathBuf>,
+    python: Option<PathBuf>,
+    stand_ins: Option<PathBuf>,
 }
 
 impl Environment {
@@ -25,6 +27,8 @@ impl Environment {
             bin_dir: read("CARILLON_TEST_BIN_DIR").map(PathBuf::from),
             pg_ctl: read("CARILLON_TEST_PG_CTL").map(PathBuf::from),
             rabbitmq_ctl: read("CARILLON_TEST_RABBITMQ_CTL").map(PathBuf::from),
+            python: read("CARILLON_TEST_PYTHON").map(PathBuf::from),
+            stand_ins: read("CARILLON_TEST_STAND_INS").map(PathBuf::from),
         })
     }
 
@@ -56,6 +60,16 @@ impl Environment {
     /// The script that runs further brokers.
     pub fn rabbitmq_ctl(&self) -> &Path {
         needed("CARILLON_TEST_RABBITMQ_CTL", self.rabbitmq_ctl.as_deref())
+    }
+
+    /// A Python with the packages of `deploy/dev/python-requirements.txt`.
+    pub fn python(&self) -> &Path {
+        needed("CARILLON_TEST_PYTHON", self.python.as_deref())
+    }
+
+    /// Where the scripts lie that stand in for the outside.
+    pub fn stand_ins(&self) -> &Path {
+        needed("CARILLON_TEST_STAND_INS", self.stand_ins.as_deref())
     }
 }
 

@@ -7,17 +7,23 @@
 mod database;
 mod environment;
 mod eventually;
+mod mail_server;
+mod moto;
 mod ports;
 mod process;
 mod rabbitmq;
 mod servers;
 mod stack;
+mod wire_fault;
 
 pub use database::TestDatabase;
 pub use environment::Environment;
 pub use eventually::eventually;
+pub use mail_server::{MailServer, MailServerOptions, MailServerTls};
+pub use moto::Moto;
 pub use ports::free_port;
 pub use process::Process;
 pub use rabbitmq::{amqp_url, prefix};
 pub use servers::{OwnPostgres, OwnRabbitmq};
 pub use stack::{Member, Stack, StackOptions};
+pub use wire_fault::{Step, WireFault};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -34,17 +34,33 @@ impl Process {
         envs: impl IntoIterator<Item = (N, V)>,
         args: &[&str],
     ) -> Self {
+        let program = Environment::get().bin_dir().join(binary);
+        Self::spawn(binary, command(&program, envs, args))
+    }
+
+    /// Starts Python on the arguments, such as a script of `tests/stand-ins` or `-m` and a module,
+    /// with nothing in its environment.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_python<A: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = A>) -> Self {
+        let mut python = command(Environment::get().python(), [("PYTHONUNBUFFERED", "1")], &[]);
+        python.args(args);
+        Self::spawn(name, python)
+    }
+
+    fn spawn(name: &str, mut command: Command) -> Self {
         let directory = tempfile::tempdir().expect("a directory for logs can be made");
-        let log = directory.path().join(format!("{binary}.log"));
+        let log = directory.path().join(format!("{name}.log"));
         let file = File::create(&log).expect("a log can be made in a fresh directory");
         let errors = file.try_clone().expect("an open file has a second handle");
-        let child = command(binary, envs, args)
+        let child = command
             .stdout(file)
             .stderr(errors)
             .spawn()
-            .unwrap_or_else(|error| panic!("{binary} cannot be started: {error}"));
+            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
         Self {
-            name: binary.to_owned(),
+            name: name.to_owned(),
             child,
             log,
             _directory: directory,
@@ -63,7 +79,7 @@ impl Process {
         envs: impl IntoIterator<Item = (N, V)>,
         args: &[&str],
     ) -> Result<String, String> {
-        let mut command = command(binary, envs, args);
+        let mut command = command(&Environment::get().bin_dir().join(binary), envs, args);
         let output = tokio::task::spawn_blocking(move || command.output())
             .await
             .expect("starting a process does not panic")
@@ -147,11 +163,11 @@ impl Drop for Process {
 }
 
 fn command<N: AsRef<OsStr>, V: AsRef<OsStr>>(
-    binary: &str,
+    program: &Path,
     envs: impl IntoIterator<Item = (N, V)>,
     args: &[&str],
 ) -> Command {
-    let mut command = Command::new(Environment::get().bin_dir().join(binary));
+    let mut command = Command::new(program);
     // The tests' own environment must not change what is tested.
     command
         .args(args)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carillon_amqp::Publisher;
 use carillon_runtime::settings::Settings;
-use carillon_runtime::{App, Tasks};
+use carillon_runtime::{App, Tasks, ticker};
 use carillon_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -22,15 +22,31 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub fn new(app: &App, store: Store, publisher: Publisher) -> anyhow::Result<Self> {
-        let deliveries = Deliveries::new(app, store.clone())?;
+    pub async fn new(app: &App, store: Store, publisher: Publisher) -> anyhow::Result<Self> {
+        let deliveries = Arc::new(Deliveries::new(app, store.clone())?);
+        // Once before anything is taken from a queue, so that no message finds no provider.
+        if let Err(error) = deliveries.refresh_routes().await {
+            tracing::warn!(%error, "cannot read the providers' settings yet");
+        }
+        keep_routes_fresh(app, &deliveries);
         Ok(Self {
             settings: Arc::clone(&app.settings),
             store,
             publisher,
             shutdown: app.shutdown.clone(),
             tasks: app.tasks.clone(),
-            deliveries: Arc::new(deliveries),
+            deliveries,
         })
     }
+}
+
+fn keep_routes_fresh(app: &App, deliveries: &Arc<Deliveries>) {
+    let (shutdown, deliveries) = (app.shutdown.clone(), Arc::clone(deliveries));
+    app.tasks.spawn("routes", async move {
+        let every = Deliveries::REFRESH_ROUTES_EVERY;
+        ticker::every(every, &shutdown, "routes", async || {
+            Ok(deliveries.refresh_routes().await?)
+        })
+        .await;
+    });
 }

@@ -15,10 +15,12 @@ use std::time::Duration;
 
 use carillon_core::attempt::{Outcome, Verdict};
 use carillon_core::id::NotificationId;
+use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::retry::RetryPolicy;
+use carillon_core::trace::TraceContext;
 use carillon_providers::outgoing::OutgoingMessage;
-use carillon_providers::sandbox::SetupError;
+use carillon_providers::provider::SetupError;
 use carillon_runtime::{App, crash_point};
 use carillon_store::Store;
 use carillon_store::notification::{Claimed, Marking};
@@ -26,6 +28,7 @@ use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 use uuid::Uuid;
 
 pub(crate) use in_hand::IdInHand;
@@ -39,6 +42,29 @@ pub(crate) struct Held {
     row: Claimed,
     token: Uuid,
     lease_ends: Instant,
+}
+
+impl Held {
+    /// The span of its delivery: in the message's own trace, however long after its accept, and
+    /// linked to the batch that brought it here. Disabled unless somebody records the trace.
+    pub fn span(&self, queue: Queue, brought_by: Option<TraceContext>) -> Span {
+        let Some(accepted_by) = self.row.trace() else {
+            return Span::none();
+        };
+        let span = tracing::info_span!(
+            target: carillon_trace::TARGET,
+            "deliver",
+            otel.kind = "consumer",
+            carillon.notification.id = %self.row.id,
+            carillon.attempt = self.row.attempts,
+            messaging.destination.name = queue.as_str(),
+        );
+        let span = carillon_trace::child(span, accepted_by);
+        if let Some(batch) = brought_by {
+            carillon_trace::link(&span, batch);
+        }
+        span
+    }
 }
 
 /// What all deliveries of the process share.
@@ -59,6 +85,9 @@ pub(crate) struct Deliveries {
 const HOLD: Duration = Duration::from_secs(5);
 
 impl Deliveries {
+    /// How often [`refresh_routes`](Self::refresh_routes) is worth its statement.
+    pub const REFRESH_ROUTES_EVERY: Duration = Routes::REFRESH_EVERY;
+
     pub fn new(app: &App, store: Store) -> Result<Self, SetupError> {
         let settings = &app.settings;
         let timeout = settings.delivery.provider_timeout;
@@ -73,6 +102,11 @@ impl Deliveries {
             shutdown: app.shutdown.clone(),
             store,
         })
+    }
+
+    /// Reads which providers there are; until the first time only the sandbox is known.
+    pub async fn refresh_routes(&self) -> carillon_store::Result<()> {
+        self.routes.refresh().await
     }
 
     /// Claims those of the ids that can start now; may be repeated with the same token.
@@ -127,7 +161,7 @@ impl Deliveries {
                 return Err(Verdict::hold(Reason::GivenBack, HOLD));
             }
         };
-        let Some(route) = self.routes.choose(row.channel, row.key_type).await else {
+        let Some(route) = self.routes.choose(row.channel, row.key_type) else {
             return Err(Verdict::hold(Reason::NoProvider, HOLD));
         };
         // No call starts with less lease left than it needs.

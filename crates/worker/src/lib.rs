@@ -40,7 +40,7 @@ pub async fn run(app: App, roles: Roles) -> anyhow::Result<()> {
     if app.shutdown.is_cancelled() {
         return Ok(());
     }
-    let cx = Context::new(&app, store, publisher.clone())?;
+    let cx = Context::new(&app, store, publisher.clone()).await?;
 
     // The publisher outlives the runners: what they have in hand at shutdown is still published.
     let stop_publishing = CancellationToken::new();

@@ -16,6 +16,7 @@ fn message() -> OutgoingMessage {
             reply_to: None,
             subject: "Hello".into(),
             text: "See you \"soon\"".into(),
+            html: String::new(),
         },
         unsubscribe_url: None,
     }

@@ -1,6 +1,7 @@
 //! The store against a real PostgreSQL: one file per theme, a database per test.
 
 mod claim;
+mod diagnosis;
 mod given;
 mod hot;
 mod keys;
@@ -8,6 +9,7 @@ mod mark;
 mod migrations;
 mod outage;
 mod plans;
+mod providers;
 mod reading;
 mod receipts;
 mod rescue;

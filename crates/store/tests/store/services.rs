@@ -2,7 +2,6 @@
 
 use carillon_core::channel::Channel;
 use carillon_core::reason::QuarantineReason;
-use carillon_store::provider::{self, Provider};
 use carillon_store::service::{self, Changes};
 use carillon_store::{Error, quarantine};
 
@@ -107,29 +106,6 @@ async fn the_safelist_grows_without_doubles_and_is_the_service_s_own() {
     assert!(service::safelist(&given, two.id).await.unwrap().is_empty());
     let nobody = service::extend_safelist(&given, some_service("x").id, &[ada]).await;
     assert!(matches!(nobody, Err(Error::Gone)));
-}
-
-#[tokio::test]
-async fn a_provider_put_again_is_set() {
-    let given = given().await;
-    let sandbox = Provider {
-        name: "sandbox-sms".to_owned(),
-        kind: "sandbox".to_owned(),
-        channel: Channel::Sms,
-        active: true,
-        weight: 100,
-    };
-    provider::put(&given, &sandbox).await.unwrap();
-    let off = Provider {
-        active: false,
-        weight: 0,
-        ..sandbox
-    };
-    provider::put(&given, &off).await.unwrap();
-    let found = provider::list(&given).await.unwrap();
-    assert!(found.contains(&off), "{found:?}");
-    let heavy = provider::put(&given, &Provider { weight: 101, ..off }).await;
-    assert!(matches!(heavy, Err(Error::Refused(_))), "{heavy:?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use carillon_core::reason::Reason;
 use carillon_core::service::Service;
 use carillon_core::template::Template;
 use carillon_providers::outgoing::Content;
+use carillon_render::{EmailMessage, Language, Layout};
 use carillon_store::notification::Claimed;
 use carillon_store::{Error, Store};
 use moka::future::Cache;
@@ -68,13 +69,23 @@ impl Contents {
         let values = Personalisation::stored(values.clone());
         Ok(match row.channel {
             Channel::Email => {
-                let text = carillon_render::email(&parsed.subject, &parsed.body, &values);
+                let layout = Layout {
+                    service_name: &service.name,
+                    language: Language::default(),
+                };
+                let (subject, body) = (&parsed.subject, &parsed.body);
+                let EmailMessage {
+                    subject,
+                    text,
+                    html,
+                } = carillon_render::email_message(subject, body, &values, &layout);
                 Content::Email {
                     from_name: service.name.clone(),
                     from_address: format!("{}@{}", service.email_from, self.email_domain),
                     reply_to: row.sender.clone(),
-                    subject: text.subject,
-                    text: text.body,
+                    subject,
+                    text,
+                    html,
                 }
             }
             Channel::Sms => Content::Sms {

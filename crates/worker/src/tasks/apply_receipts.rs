@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use carillon_amqp::Delivery;
+use carillon_core::id::NotificationId;
 use carillon_core::reason::QuarantineReason;
 use carillon_core::receipt::Receipt;
 use carillon_core::task::{ApplyReceipts, Task};
+use carillon_core::trace::TraceContext;
 use carillon_runtime::crash_point;
+use carillon_store::notification::Applied;
+use carillon_trace::Operation;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use crate::context::Context;
 use crate::patience::{self, ShuttingDown};
@@ -27,6 +32,16 @@ pub(crate) async fn run(cx: &Context, queue: &str, deliveries: mpsc::Receiver<De
 }
 
 async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
+    let traces = batch.iter().filter_map(|delivery| delivery.trace);
+    let span = carillon_trace::hop(Operation::Process, queue, traces);
+    read_and_apply(cx, queue, batch).instrument(span).await
+}
+
+async fn read_and_apply(
+    cx: &Context,
+    queue: &str,
+    batch: Vec<Delivery>,
+) -> Result<(), ShuttingDown> {
     let mut receipts = Vec::new();
     for delivery in &batch {
         match read(delivery) {
@@ -47,8 +62,9 @@ async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), S
 async fn apply(cx: &Context, queue: &str, receipts: &[Receipt]) -> Result<(), ShuttingDown> {
     let together = || carillon_store::notification::apply_receipts(&cx.store, receipts);
     match patience::store(&cx.shutdown, ApplyReceipts::NAME, together).await? {
-        Ok(unknown) => {
+        Ok(Applied { unknown, traces }) => {
             count(receipts);
+            tell(&traces);
             for receipt in unknown {
                 set_aside(
                     cx,
@@ -103,6 +119,22 @@ pub(crate) fn describe(error: &serde_json::Error) -> String {
         error.line(),
         error.column()
     )
+}
+
+/// A span for each message, in its own trace, so that a trace ends with what became of it.
+fn tell(traces: &[(NotificationId, TraceContext)]) {
+    let batch = carillon_trace::current();
+    for (id, trace) in traces {
+        let span = tracing::info_span!(
+            target: carillon_trace::TARGET,
+            "receipt",
+            carillon.notification.id = %id,
+        );
+        let span = carillon_trace::child(span, *trace);
+        if let Some(batch) = batch {
+            carillon_trace::link(&span, batch);
+        }
+    }
 }
 
 fn count(receipts: &[Receipt]) {

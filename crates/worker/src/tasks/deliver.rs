@@ -10,9 +10,11 @@ use carillon_core::id::NotificationId;
 use carillon_core::queue::Queue;
 use carillon_core::reason::{QuarantineReason, Reason};
 use carillon_core::task::{Deliver, MarkLane, Task};
+use carillon_core::trace::TraceContext;
 use carillon_runtime::crash_point;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::apply_receipts::describe;
 use super::mark_lane;
@@ -26,6 +28,8 @@ struct Unstarted {
     id: NotificationId,
     in_hand: IdInHand,
     taken_at: Instant,
+    /// The span that published its task, if somebody records it.
+    published_by: Option<TraceContext>,
 }
 
 struct Lane<'a> {
@@ -97,7 +101,7 @@ impl Lane<'_> {
         let refused = if name_and_version == (Deliver::NAME, Deliver::VERSION) {
             match serde_json::from_slice::<Deliver>(&delivery.payload) {
                 Ok(deliver) => {
-                    let taken_at = Instant::now();
+                    let (taken_at, published_by) = (Instant::now(), delivery.trace);
                     let in_hand = IdInHand::all_of(delivery, deliver.ids.len());
                     let unstarted = deliver.ids.into_iter().zip(in_hand);
                     self.unstarted
@@ -105,6 +109,7 @@ impl Lane<'_> {
                             id,
                             in_hand,
                             taken_at,
+                            published_by,
                         }));
                     return Ok(());
                 }
@@ -142,7 +147,13 @@ impl Lane<'_> {
             HashMap::new()
         });
         crash_point!("worker.deliver.claimed");
-        for Unstarted { id, in_hand, .. } in starting {
+        for unstarted in starting {
+            let Unstarted {
+                id,
+                in_hand,
+                published_by,
+                ..
+            } = unstarted;
             let Some(row) = claimed.remove(&id) else {
                 // Sent, waiting, or in another worker's hands: nothing to do.
                 in_hand.settle();
@@ -151,9 +162,9 @@ impl Lane<'_> {
             // There is a permit for every id that was drained.
             let Some(slot) = permits.split(1) else { break };
             let deliveries = Arc::clone(&self.cx.deliveries);
-            self.cx.tasks.spawn("delivery", async move {
-                deliveries.deliver(row, in_hand, slot).await;
-            });
+            let span = row.span(self.queue, published_by);
+            let delivery = async move { deliveries.deliver(row, in_hand, slot).await };
+            self.cx.tasks.spawn("delivery", delivery.instrument(span));
         }
         Ok(())
     }

@@ -11,9 +11,11 @@ use carillon_core::queue::Queue;
 use carillon_core::reason::QuarantineReason;
 use carillon_core::task::{Deliver, SaveNotification, Task};
 use carillon_runtime::crash_point;
+use carillon_trace::Operation;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::apply_receipts::describe;
 use crate::context::Context;
@@ -41,6 +43,16 @@ pub(crate) async fn run(cx: &Context, queue: &str, deliveries: mpsc::Receiver<De
 }
 
 async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
+    let traces = batch.iter().filter_map(|delivery| delivery.trace);
+    let span = carillon_trace::hop(Operation::Process, queue, traces);
+    save_and_hand_on(cx, queue, batch).instrument(span).await
+}
+
+async fn save_and_hand_on(
+    cx: &Context,
+    queue: &str,
+    batch: Vec<Delivery>,
+) -> Result<(), ShuttingDown> {
     let mut rows = Vec::new();
     for delivery in &batch {
         let (read, refused) = read(delivery, carillon_core::clock::now());
@@ -98,6 +110,7 @@ async fn save(cx: &Context, queue: &str, rows: &[SaveNotification]) -> Result<()
 /// Deliver tasks for all ids, new or not: the first try may have died between saving and
 /// publishing. Those scheduled for later wait for the poller.
 fn deliver_tasks(rows: &[SaveNotification]) -> Vec<Outgoing> {
+    let trace = carillon_trace::current();
     let mut by_queue: BTreeMap<Queue, Vec<NotificationId>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.scheduled_for.is_none()) {
         by_queue
@@ -114,7 +127,8 @@ fn deliver_tasks(rows: &[SaveNotification]) -> Vec<Outgoing> {
         })
         .filter_map(|(queue, ids)| {
             // Ids always have a JSON form; if not, the rescue delivers them.
-            Outgoing::task(queue, carillon_core::id::mint(), &Deliver { ids }).ok()
+            let message = Outgoing::task(queue, carillon_core::id::mint(), &Deliver { ids }).ok()?;
+            Some(message.traced(trace))
         })
         .collect()
 }
