@@ -3,10 +3,15 @@
 
 mod bad_input;
 mod crashes;
+mod doctor;
 mod fell_out;
 mod first_light;
+mod first_message;
 mod management;
 mod outages;
 mod poison;
+mod providers;
 mod reading;
 mod retries;
+mod templates;
+mod traces;

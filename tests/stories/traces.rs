@@ -88,11 +88,17 @@ async fn a_message_s_trace_reaches_from_the_request_to_the_receipt() {
     }
     for (name, linked) in LINKS {
         let to = &spans[linked].span_id;
-        assert!(spans[name].links.contains(to), "{name} is not linked to {linked}");
+        assert!(
+            spans[name].links.contains(to),
+            "{name} is not linked to {linked}"
+        );
     }
     let processes: Vec<_> = spans.values().map(|span| span.process.as_str()).collect();
     assert!(processes.contains(&"carillon-api") && processes.contains(&"carillon-worker"));
-    assert_eq!(spans["call provider"].attributes["carillon.outcome"], "accepted");
+    assert_eq!(
+        spans["call provider"].attributes["carillon.outcome"],
+        "accepted"
+    );
     assert_eq!(spans["deliver"].attributes["carillon.notification.id"], id);
 
     // The timeline leads to the trace, and nothing in the trace leads to a person.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use carillon_core::trace::TraceContext;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lapin::options::{
     BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
 };
-use carillon_core::trace::TraceContext;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
 use parking_lot::Mutex;

@@ -17,6 +17,7 @@ mod declare;
 mod delivery;
 pub mod depth;
 mod error;
+pub mod inspect;
 mod ledger;
 mod outgoing;
 mod publisher;

@@ -15,10 +15,13 @@ use carillon_core::breaker::{Breaker, Route};
 use carillon_core::queue::{INBOXES, Queue};
 use carillon_core::reason::{QuarantineReason, Reason};
 use carillon_core::task::{SaveNotification, Task};
+use carillon_core::trace::TraceContext;
 use carillon_runtime::settings::Api;
 use carillon_runtime::{Tasks, crash_point};
 use carillon_store::Store;
+use carillon_trace::Operation;
 use parking_lot::Mutex;
+use tracing::Instrument;
 
 use crate::coalesce::Coalescer;
 
@@ -45,24 +48,24 @@ const MESSAGE_BYTES: usize = 1 << 20;
 const SAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A batch as few messages: none much larger than [`MESSAGE_BYTES`], for brokers bound them.
-fn messages(inbox: Queue, batch: &[Accepted]) -> Vec<Outgoing> {
+fn messages(inbox: Queue, batch: &[Accepted], trace: Option<TraceContext>) -> Vec<Outgoing> {
+    let message = |bodies: &[Bytes]| {
+        let id = carillon_core::id::mint();
+        Outgoing::batch::<SaveNotification>(inbox, id, bodies).traced(trace)
+    };
     let mut messages = Vec::new();
     let (mut bodies, mut n_bytes) = (Vec::with_capacity(batch.len()), 0);
     for accepted in batch {
         if n_bytes > 0 && n_bytes + accepted.body.len() > MESSAGE_BYTES {
-            messages.push(message(inbox, &bodies));
+            messages.push(message(&bodies));
             bodies.clear();
             n_bytes = 0;
         }
         bodies.push(accepted.body.clone());
         n_bytes += accepted.body.len();
     }
-    messages.push(message(inbox, &bodies));
+    messages.push(message(&bodies));
     messages
-}
-
-fn message(inbox: Queue, bodies: &[Bytes]) -> Outgoing {
-    Outgoing::batch::<SaveNotification>(inbox, carillon_core::id::mint(), bodies)
 }
 
 struct Ways {
@@ -143,10 +146,13 @@ impl Ways {
         if self.breaker.lock().route(self.started.elapsed()) == Route::Bypass {
             return false;
         }
-        let messages = messages(inbox, batch);
+        let traces = batch.iter().filter_map(|a| a.notification.trace);
+        let span = carillon_trace::hop(Operation::Publish, inbox.as_str(), traces);
+        let messages = messages(inbox, batch, carillon_trace::context(&span));
         let began = Instant::now();
         let published =
             tokio::time::timeout(self.confirm_within, self.publisher.publish(&messages))
+                .instrument(span)
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("no confirm in time".to_owned())));
         let mut breaker = self.breaker.lock();

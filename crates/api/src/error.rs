@@ -148,7 +148,7 @@ pub(crate) struct FieldError {
 
 impl Problem {
     fn new(status: u16, title: &'static str, detail: Option<String>) -> Self {
-        let trace_id = carillon_core::id::mint().simple().to_string();
+        let trace_id = crate::trace::current().trace_id_text();
         Self {
             kind: "about:blank",
             title,

@@ -17,6 +17,7 @@ mod mount;
 mod receipts;
 mod routes;
 mod state;
+mod trace;
 
 use std::net::TcpListener;
 
@@ -64,6 +65,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let server = HttpServer::new(move || {
         ActixApp::new()
             .wrap(actix_web::middleware::NormalizePath::trim())
+            .wrap(actix_web::middleware::from_fn(trace::within))
             .app_data(state.clone())
             .configure(health.routes())
             .configure(mount::routes)

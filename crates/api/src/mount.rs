@@ -62,15 +62,53 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 )
                 .route(
                     "/services/{id}/templates/{template}",
+                    web::get().to(management::template::read),
+                )
+                .route(
+                    "/services/{id}/templates/{template}",
                     web::patch().to(management::template::update),
+                )
+                .route(
+                    "/services/{id}/templates/{template}/versions",
+                    web::get().to(management::template::versions),
                 )
                 .route(
                     "/services/{id}/templates/{template}/versions",
                     web::post().to(management::template::add_version),
                 )
                 .route(
+                    "/services/{id}/templates/{template}/preview",
+                    web::post().to(management::template::preview::show),
+                )
+                .route(
+                    "/services/{id}/templates/{template}/test-send",
+                    web::post().to(management::template::test_send::send),
+                )
+                .route(
                     "/notifications/{id}/timeline",
                     web::get().to(management::timeline::read),
+                )
+                .route("/providers", web::get().to(management::provider::list))
+                .route("/providers", web::post().to(management::provider::create))
+                .route(
+                    "/providers/{name}",
+                    web::get().to(management::provider::read),
+                )
+                .route(
+                    "/providers/{name}",
+                    web::patch().to(management::provider::update),
+                )
+                .route(
+                    "/providers/{name}",
+                    web::delete().to(management::provider::remove),
+                )
+                .route(
+                    "/providers/{name}/test",
+                    web::post().to(management::provider::test),
+                )
+                .route(
+                    "/sender-domains/{domain}",
+                    web::get().to(management::sender_domain::check),
                 )
                 .default_service(web::route().to(management::unknown)),
         )

@@ -8,15 +8,19 @@ use carillon_amqp::{Outgoing, Publisher};
 use carillon_core::queue::{Queue, RECEIPTS};
 use carillon_core::receipt::Receipt;
 use carillon_core::task::ApplyReceipts;
+use carillon_core::trace::TraceContext;
 use carillon_runtime::Tasks;
 use carillon_runtime::settings::Sandbox;
+use carillon_trace::Operation;
 use secrecy::SecretString;
+use tracing::Instrument;
 
 use crate::coalesce::Coalescer;
+use crate::trace;
 
 /// Takes verified receipts.
 pub(crate) struct Receipts {
-    queues: HashMap<Queue, Coalescer<Receipt, bool>>,
+    queues: HashMap<Queue, Coalescer<(Receipt, TraceContext), bool>>,
     /// Verifies the sandbox's signature; without a key its receipts are refused.
     pub sandbox_key: Option<SecretString>,
 }
@@ -48,17 +52,29 @@ impl Receipts {
     /// Hands a receipt on; whether it is safe.
     pub async fn take(&self, queue: Queue, receipt: Receipt) -> bool {
         match self.queues.get(&queue) {
-            Some(coalescer) => coalescer.submit(receipt).await.unwrap_or(false),
+            Some(coalescer) => {
+                let taken = coalescer.submit((receipt, trace::current())).await;
+                taken.unwrap_or(false)
+            }
             None => false,
         }
     }
 }
 
-async fn publish(publisher: &Publisher, queue: Queue, receipts: Vec<Receipt>) -> bool {
+async fn publish(
+    publisher: &Publisher,
+    queue: Queue,
+    receipts: Vec<(Receipt, TraceContext)>,
+) -> bool {
+    let (receipts, traces): (Vec<_>, Vec<_>) = receipts.into_iter().unzip();
+    let span = carillon_trace::hop(Operation::Publish, queue.as_str(), traces);
     let task = ApplyReceipts { receipts };
     let Ok(message) = Outgoing::task(queue, carillon_core::id::mint(), &task) else {
         return false;
     };
-    let published = tokio::time::timeout(CONFIRM_WITHIN, publisher.publish(&[message])).await;
+    let message = [message.traced(carillon_trace::context(&span))];
+    let published = tokio::time::timeout(CONFIRM_WITHIN, publisher.publish(&message))
+        .instrument(span)
+        .await;
     matches!(published, Ok(Ok(())))
 }

@@ -11,7 +11,7 @@ Settings come from the compiled-in defaults, the file given by --config and the 
 later above the earlier; `carillon config print --schema` lists every variable. Logs are off unless
 RUST_LOG is set, and go to stderr.
 
-Exit codes: 0 done, 1 failed, 2 bad arguments, 78 bad settings.";
+Exit codes: 0 done, 1 failed, 2 bad arguments, 3 timed out, 78 bad settings.";
 
 /// Operates Carillon: the database, services and their keys and templates, providers, queues
 #[derive(Parser)]
@@ -76,8 +76,29 @@ mod tests {
             "carillon template edit ID ID --subject S",
             "carillon template set-lane ID ID bulk",
             "carillon provider set sandbox-sms --weight 100",
+            "carillon provider set relay --host mail.example.org --port 2525",
+            "carillon provider set ses --no-credentials",
+            "carillon provider add smtp relay --host h --username u --password-file - --only",
+            "carillon provider add smtp --host h --tls none --inactive --weight 0",
+            "carillon provider add ses --region eu-west-1 --test a@b.org --from c@d.org --force",
+            "carillon provider add sns --max-price-usd 0.50 --access-key-id A",
+            "carillon provider add sandbox --channel sms",
+            "carillon provider test relay a@example.org --from b@example.org",
+            "carillon provider remove relay --force",
+            "carillon provider check example.org --selector s1 --selector s2 --resolver 1.1.1.1",
+            "carillon provider check example.org --include _spf.example.net",
+            "carillon template show ID ID --version 2",
+            "carillon template versions ID ID",
+            "carillon template preview ID ID --set name=Ada --format html",
+            "carillon template test ID ID --to a@example.org --set name=Ada --watch",
+            "carillon send email --to a@example.org --template ID --set name=Ada --watch",
+            "carillon send email --to a@example.org --template ID --reply-to ID --values -",
+            "carillon send sms --to 07700900111 --template ID --sender ID --watch --timeout 5",
+            "carillon send sms --to 1 --template ID --scheduled-for 2027-01-31T09:00:00+01:00",
             "carillon timeline ID --format json --config carillon.toml",
+            "carillon timeline ID --watch --timeout 300",
             "carillon config print --schema",
+            "carillon doctor --quiet --format json --config carillon.toml",
         ] {
             let line = line.replace("ID", ID);
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
@@ -97,9 +118,27 @@ mod tests {
             "carillon template create ID T --channel sms --body a --body-file b",
             "carillon template show ID ID --version 0",
             "carillon template edit ID ID",
+            "carillon template preview ID ID --set name",
+            "carillon send email --to a@example.org",
+            "carillon send email --to a@example.org --template ID --sender ID",
+            "carillon send sms --to 1 --template ID --timeout 5",
+            "carillon send sms --to 1 --template ID --scheduled-for tomorrow",
             "carillon provider set sandbox-sms",
             "carillon provider set sandbox-sms --weight 101",
+            "carillon provider set sandbox-sms --from a@example.org",
+            "carillon provider set ses --no-credentials --username ada",
+            "carillon provider add smtp relay",
+            "carillon provider add smtp relay --host h --password secret",
+            "carillon provider add smtp relay --host h --password-file p",
+            "carillon provider add smtp relay --host h --tls ssl",
+            "carillon provider add smtp relay --host h --only --inactive",
+            "carillon provider add ses --force",
+            "carillon provider add ses --host h",
+            "carillon provider add sandbox",
+            "carillon provider check localhost",
+            "carillon provider check example.org --resolver dns.example.org",
             "carillon service list --format env",
+            "carillon doctor now",
         ] {
             assert_eq!(refusal(&line.replace("ID", ID)).exit_code(), 2, "{line}");
         }

@@ -1,10 +1,12 @@
 //! Every command.
 
 mod config;
+mod doctor;
 mod key;
 mod migrate;
 mod provider;
 mod queues;
+mod send;
 mod service;
 mod template;
 mod timeline;
@@ -29,8 +31,12 @@ pub(crate) enum Command {
     /// Providers: who delivers a channel
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// Send a message through the API, as any client would
+    #[command(subcommand)]
+    Send(send::Send),
     Timeline(timeline::Timeline),
     Queues(queues::Queues),
+    Doctor(doctor::Doctor),
     /// Settings
     #[command(subcommand)]
     Config(config::Config),
@@ -45,8 +51,10 @@ impl Command {
             Self::Key(command) => command.run(cx).await,
             Self::Template(command) => command.run(cx).await,
             Self::Provider(command) => command.run(cx).await,
+            Self::Send(command) => command.run(cx).await,
             Self::Timeline(command) => command.run(cx).await,
             Self::Queues(command) => command.run(cx).await,
+            Self::Doctor(command) => command.run(cx).await,
             Self::Config(command) => command.run(cx),
         }
     }

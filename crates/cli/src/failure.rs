@@ -3,14 +3,16 @@
 use std::fmt::{self, Display};
 use std::process::ExitCode;
 
-/// Marks an error, as its context, that whoever called can mend. What is not marked is the
-/// world's fault.
+/// Marks an error, as its context, that whoever called can mend or wait out. What is not marked is
+/// the world's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// The settings.
     Configuration,
     /// The arguments.
     Arguments,
+    /// Nothing is wrong, but what was waited for has not come.
+    TimedOut,
 }
 
 impl Display for Fault {
@@ -18,6 +20,7 @@ impl Display for Fault {
         f.write_str(match self {
             Self::Configuration => "bad configuration",
             Self::Arguments => "bad arguments",
+            Self::TimedOut => "timed out",
         })
     }
 }
@@ -38,6 +41,7 @@ fn code(error: &anyhow::Error) -> u8 {
         // EX_CONFIG of sysexits, as for every Carillon process.
         Some(Fault::Configuration) => 78,
         Some(Fault::Arguments) => 2,
+        Some(Fault::TimedOut) => 3,
         None => 1,
     }
 }

@@ -28,8 +28,8 @@ use cx::Cx;
 
 /// Runs the command that the process was given.
 ///
-/// The exit code is 0 when it succeeded, 1 when it did not, 2 for bad arguments and 78 for bad
-/// settings.
+/// The exit code is 0 when it succeeded, 1 when it did not, 2 for bad arguments, 3 when what was
+/// waited for has not come in time, and 78 for bad settings.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {

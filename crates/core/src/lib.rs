@@ -24,11 +24,14 @@ pub mod template;
 pub mod api_key;
 pub mod notification;
 pub mod service;
+pub mod trace;
 
 pub mod attempt;
 pub mod pace;
+pub mod provider;
 pub mod receipt;
 pub mod retry;
+pub mod sender_domain;
 pub mod timeline;
 
 pub mod breaker;

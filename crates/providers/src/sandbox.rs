@@ -109,7 +109,10 @@ impl Sandbox {
         match answered {
             Ok(response) if response.status().is_success() => Ok(()),
             Ok(response) => Err(Unreachable {
-                what: format!("something else than a sandbox answers: {}", response.status()),
+                what: format!(
+                    "something else than a sandbox answers: {}",
+                    response.status()
+                ),
                 advice: "set sandbox.url to where carillon-sandbox listens".to_owned(),
             }),
             Err(_) => Err(Unreachable {

@@ -46,8 +46,7 @@ impl Telemetry {
     /// already.
     pub fn install(process: &'static str, settings: &Logging) -> anyhow::Result<Self> {
         let environment: HashMap<String, String> = settings::environment().collect();
-        let exporter =
-            Exporter::from_environment(process, |name| environment.get(name).cloned())?;
+        let exporter = Exporter::from_environment(process, |name| environment.get(name).cloned())?;
         install_spans_and_logs(settings, exporter.as_ref())?;
         log_panics();
         let recorder = recorder();
@@ -129,10 +128,7 @@ pub fn shows_no_values(about: &Metadata<'_>) -> bool {
     !is_talkative || *about.level() <= LevelFilter::INFO
 }
 
-fn install_spans_and_logs(
-    settings: &Logging,
-    exporter: Option<&Exporter>,
-) -> anyhow::Result<()> {
+fn install_spans_and_logs(settings: &Logging, exporter: Option<&Exporter>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.filter).context("reading telemetry.filter")?;
     // Traces have their own fields and their own switch: the log's filter does not thin them out,
     // and the log does not repeat them.
@@ -140,8 +136,15 @@ fn install_spans_and_logs(
     let for_logs = filter_fn(shows_no_values).and(filter_fn(move |about| !is_traced(about)));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let lines = match settings.log_format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
-        LogFormat::Pretty => lines.compact().with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Pretty => lines
+            .compact()
+            .with_ansi(io::stderr().is_terminal())
+            .boxed(),
     };
     let spans = exporter.map(|exporter| exporter.layer().with_filter(filter_fn(is_traced)));
     tracing_subscriber::registry()

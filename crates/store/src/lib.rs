@@ -17,6 +17,7 @@ mod statement;
 
 pub mod api_key;
 pub mod backlog;
+pub mod diagnosis;
 pub mod health;
 pub mod migrate;
 pub mod notification;

@@ -5,7 +5,7 @@ use carillon_core::provider::{Credentials, ProviderKind, ProviderSettings, Provi
 use carillon_schema::providers;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use crate::seal::SealError;
@@ -95,7 +95,41 @@ pub async fn read(store: &Store, name: &str) -> Result<Provider> {
 pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
     let sealed = seal(store, spec)?;
     let mut conn = store.connection().await?;
-    let insert = diesel::insert_into(providers::table)
+    store.within_deadline(insert(&mut conn, spec, sealed)).await
+}
+
+/// Adds a provider as the only active one of its channel, in one transaction: no message meets
+/// both, or none. Returns it, and the names of those that were active before.
+///
+/// # Errors
+/// As of [`create`].
+pub async fn create_alone(store: &Store, spec: &ProviderSpec) -> Result<(Provider, Vec<String>)> {
+    let sealed = seal(store, spec)?;
+    let mut conn = store.connection().await?;
+    let both = conn.transaction(async |conn| {
+        let others = providers::table
+            .filter(providers::channel.eq(spec.channel))
+            .filter(providers::active);
+        let stopped: Vec<String> = diesel::update(others)
+            .set((
+                providers::active.eq(false),
+                providers::updated_at.eq(carillon_now()),
+            ))
+            .returning(providers::name)
+            .get_results(conn)
+            .await?;
+        let added = insert(conn, spec, sealed).await?;
+        QueryResult::Ok((added, stopped))
+    });
+    store.within_deadline(both).await
+}
+
+async fn insert(
+    conn: &mut AsyncPgConnection,
+    spec: &ProviderSpec,
+    sealed: Option<Vec<u8>>,
+) -> QueryResult<Provider> {
+    diesel::insert_into(providers::table)
         .values((
             providers::name.eq(&spec.name),
             providers::kind.eq(spec.settings.kind()),
@@ -105,8 +139,9 @@ pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
             providers::settings.eq(spec.settings.to_json()),
             providers::sealed_credentials.eq(sealed),
         ))
-        .returning(Provider::as_returning());
-    store.within_deadline(insert.get_result(&mut conn)).await
+        .returning(Provider::as_returning())
+        .get_result(conn)
+        .await
 }
 
 /// Sets everything of a provider but its name, kind and channel. Processes follow within seconds.

@@ -1,5 +1,7 @@
 //! Templates and their versions.
 
+mod versions;
+
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
@@ -8,6 +10,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+
+pub use versions::{VersionEntry, versions};
 
 use crate::{Error, Result, Store};
 

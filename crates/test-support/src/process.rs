@@ -44,7 +44,11 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start_python<A: AsRef<OsStr>>(name: &str, args: impl IntoIterator<Item = A>) -> Self {
-        let mut python = command(Environment::get().python(), [("PYTHONUNBUFFERED", "1")], &[]);
+        let mut python = command(
+            Environment::get().python(),
+            [("PYTHONUNBUFFERED", "1")],
+            &[],
+        );
         python.args(args);
         Self::spawn(name, python)
     }

@@ -139,15 +139,24 @@ mod tests {
         assert_eq!(wanted(&[]), Ok(false));
         assert_eq!(wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "")]), Ok(false));
         assert_eq!(wanted(&[endpoint]), Ok(true));
-        assert_eq!(wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), Ok(false));
-        assert_eq!(wanted(&[endpoint, ("OTEL_SDK_DISABLED", "true")]), Ok(false));
+        assert_eq!(
+            wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]),
+            Ok(false)
+        );
+        assert_eq!(
+            wanted(&[endpoint, ("OTEL_SDK_DISABLED", "true")]),
+            Ok(false)
+        );
     }
 
     #[test]
     fn what_this_build_cannot_do_is_refused_by_name() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4317");
         let error = wanted(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap_err();
-        assert!(error.contains("OTEL_EXPORTER_OTLP_PROTOCOL=grpc"), "{error}");
+        assert!(
+            error.contains("OTEL_EXPORTER_OTLP_PROTOCOL=grpc"),
+            "{error}"
+        );
         assert!(wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "zipkin")]).is_err());
     }
 }

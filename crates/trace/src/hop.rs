@@ -90,7 +90,9 @@ mod tests {
         assert_eq!(spans[0].name, "publish database");
         assert_eq!(spans[0].parent_span_id.to_bytes(), 2u64.to_be_bytes());
         let linked = spans[0].links.iter();
-        let linked: Vec<_> = linked.map(|l| l.span_context.span_id().to_bytes()).collect();
+        let linked: Vec<_> = linked
+            .map(|l| l.span_context.span_id().to_bytes())
+            .collect();
         assert_eq!(linked, [2u64.to_be_bytes(), 3u64.to_be_bytes()]);
     }
 

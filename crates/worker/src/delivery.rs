@@ -118,6 +118,9 @@ impl Deliveries {
         let lease_ends = Instant::now() + self.lease;
         let claimed =
             carillon_store::notification::claim(&self.store, ids, token, self.lease).await?;
+        if let Some(row) = claimed.first() {
+            self.routes.follow(row.providers_state).await;
+        }
         Ok(claimed
             .into_iter()
             .map(|row| {

@@ -66,7 +66,9 @@ impl Collector {
     /// Whether this text, in small letters, is anywhere in what has arrived.
     pub fn bodies_contain(&self, text: &str) -> bool {
         let bodies = self.bodies.lock().unwrap();
-        let mut bodies = bodies.iter().map(|body| String::from_utf8_lossy(body).to_lowercase());
+        let mut bodies = bodies
+            .iter()
+            .map(|body| String::from_utf8_lossy(body).to_lowercase());
         bodies.any(|body| body.contains(text))
     }
 }
@@ -84,7 +86,11 @@ fn spans(body: &Bytes) -> Vec<Seen> {
         let process = texts(about.attributes)
             .remove("service.name")
             .unwrap_or_default();
-        for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+        for span in resource
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans)
+        {
             all.push(Seen {
                 name: span.name,
                 trace_id: hex(&span.trace_id),

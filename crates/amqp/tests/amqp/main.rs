@@ -2,6 +2,7 @@
 
 mod consume;
 mod given;
+mod inspect;
 mod outage;
 mod publish;
 mod topology;

@@ -2,6 +2,8 @@
 
 pub(crate) mod key;
 mod parsed;
+pub(crate) mod provider;
+pub(crate) mod sender_domain;
 pub(crate) mod service;
 pub(crate) mod template;
 pub(crate) mod timeline;

@@ -1,7 +1,7 @@
 //! Sending: the order of checks is GOV.UK's — JSON, schema, permission, template, recipient.
 
 mod body;
-mod recipient;
+pub(crate) mod recipient;
 mod request;
 mod schema;
 pub(crate) mod template;
@@ -12,7 +12,6 @@ use carillon_core::channel::Channel;
 use carillon_core::id::NotificationId;
 use carillon_core::personalisation::Personalisation;
 use carillon_core::queue::Queue;
-use carillon_core::sms;
 use carillon_core::task::SaveNotification;
 use serde_json::{Map, Value, json};
 
@@ -74,13 +73,18 @@ async fn send(
         .sanitised(&request.sanitise_content_for);
     let content = template.fill(&personalisation)?;
     let sender = recipient::sender(&principal.access, channel, request.sender_id)?;
-    let normalised = recipient::check(&principal, channel, &request.recipient)?;
+    let normalised = recipient::check(
+        &principal.access,
+        principal.key_type,
+        channel,
+        &request.recipient,
+    )?;
 
     let id = NotificationId::mint();
     let notification = SaveNotification {
         id,
         service_id: service.id,
-        api_key_id: principal.key_id,
+        api_key_id: Some(principal.key_id),
         key_type: principal.key_type,
         channel,
         lane: template.lane(),
@@ -94,6 +98,7 @@ async fn send(
         unsubscribe_url: request.unsubscribe_url.clone(),
         scheduled_for: request.scheduled_for,
         created_at: now,
+        trace: Some(crate::trace::current()),
     };
     let inbox = Queue::inbox(channel, template.lane(), service.high_volume);
     state
@@ -168,19 +173,6 @@ impl Answer<'_> {
         }
         answer
     }
-}
-
-/// Whether an SMS is within the limit; GOV.UK's text.
-fn check_sms_length(body: &str) -> Result<(), NotifyError> {
-    let n = body.chars().count();
-    if n > sms::MAX_CHARACTERS {
-        return Err(NotifyError::bad_request(format!(
-            "Text messages cannot be longer than {} characters. Your message is {n} characters \
-             long.",
-            sms::MAX_CHARACTERS
-        )));
-    }
-    Ok(())
 }
 
 /// Personalisation as the schema takes it: an object of values.

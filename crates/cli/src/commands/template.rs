@@ -1,7 +1,10 @@
 //! `carillon template`.
 
+mod preview;
 mod read;
+mod test;
 mod texts;
+mod versions;
 mod write;
 
 use carillon_core::id::TemplateId;
@@ -22,7 +25,22 @@ Examples:
   carillon template create SERVICE_ID 'One-time code' --channel sms --lane priority \\
       --body '((code)) is your code.'
   carillon template create SERVICE_ID Welcome --channel email --subject 'Hello ((name))' \\
-      --body-file welcome.txt";
+      --body-file welcome.txt
+  TEMPLATE_ID=$(carillon template create SERVICE_ID Hi --channel sms --body Hi --format id)";
+
+const PREVIEW_HELP: &str = "\
+A placeholder without a value is named on stderr and stays as written.
+
+Examples:
+  carillon template preview SERVICE_ID TEMPLATE_ID --set name=Ada
+  carillon template preview SERVICE_ID TEMPLATE_ID --values values.json --format html >preview.html";
+
+const TEST_HELP: &str = "\
+It is checked and goes as a message of the service does, through the API, which must know the
+administrator's token in ADMIN_TOKEN (or api.admin_token of the settings).
+
+Example:
+  carillon template test SERVICE_ID TEMPLATE_ID --to ada@example.org --set name=Ada --watch";
 
 /// What can be done with templates.
 #[derive(Subcommand)]
@@ -34,6 +52,14 @@ pub(crate) enum Template {
     List(read::List),
     /// Show a template's texts
     Show(read::Show),
+    /// List a template's versions, newest first
+    Versions(versions::Versions),
+    /// Show what would be sent with given values
+    #[command(after_help = PREVIEW_HELP)]
+    Preview(preview::Preview),
+    /// Send a message as administrator, to see it arrive
+    #[command(after_help = TEST_HELP)]
+    Test(test::Test),
     /// Append a version, which is used from then on; a text left out stays as it is
     Edit(write::Edit),
     /// Set a template's lane, for messages accepted from then on
@@ -48,6 +74,9 @@ impl Template {
             Self::Create(command) => command.run(cx).await,
             Self::List(command) => command.run(cx).await,
             Self::Show(command) => command.run(cx).await,
+            Self::Versions(command) => command.run(cx).await,
+            Self::Preview(command) => command.run(cx).await,
+            Self::Test(command) => command.run(cx).await,
             Self::Edit(command) => command.run(cx).await,
             Self::SetLane(command) => command.run(cx).await,
             Self::Archive(command) => command.run(cx).await,

@@ -68,7 +68,11 @@ struct Tried {
 async fn try_once(callback: &Callback, due: Due) -> Tried {
     let started = Instant::now();
     let reply = match due.pending.receipt(due.event_at) {
-        Some(receipt) => callback.post(due.pending.channel, &receipt, due.trace).await,
+        Some(receipt) => {
+            callback
+                .post(due.pending.channel, &receipt, due.trace)
+                .await
+        }
         // Nothing is owed any more.
         None => Reply::Confirmed,
     };

@@ -62,6 +62,9 @@ pub struct Claimed {
     /// The values.
     #[diesel(sql_type = Jsonb)]
     pub personalisation: serde_json::Value,
+    /// A number that changes whenever a provider's settings do.
+    #[diesel(sql_type = BigInt)]
+    pub providers_state: i64,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     trace_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<BigInt>)]

@@ -1,12 +1,16 @@
 -- Claims those of the ids that can start: created, on their way, not leased. The attempt is
 -- counted and the lease written before any call, so that a call that vanishes is on record. A
--- repeat under the same token, after an answer was lost, finds what the first try claimed.
+-- repeat under the same token, after an answer was lost, finds what the first try claimed. The state
+-- of the providers' settings (a handful of rows, read once) goes along, so that no message is
+-- delivered by settings that were replaced before its claim.
 UPDATE notifications n
 SET attempts = n.attempts + CASE WHEN n.lease_token = c.token THEN 0 ELSE 1 END,
     lease_token = c.token,
     lease_until = c.now + c.lease
 FROM (
-    SELECT carillon_now() AS now, $1::uuid AS token, $2::bigint * interval '1 millisecond' AS lease
+    SELECT carillon_now() AS now, $1::uuid AS token, $2::bigint * interval '1 millisecond' AS lease,
+        (SELECT coalesce(hashtextextended(string_agg(p.name || p.updated_at, ',' ORDER BY p.name), 0), 0)
+         FROM providers p) AS providers_state
 ) c
 WHERE n.id = ANY ($3)
   AND n.id >= $4 AND n.id <= $5
@@ -16,4 +20,4 @@ WHERE n.id = ANY ($3)
 RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
     n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation,
-    n.trace_id, n.trace_span
+    n.trace_id, n.trace_span, c.providers_state

@@ -55,10 +55,7 @@ pub struct Applied<'a> {
 ///
 /// # Errors
 /// When PostgreSQL is away: apply the whole batch again later, which repeats nothing.
-pub async fn apply_receipts<'a>(
-    store: &Store,
-    receipts: &'a [Receipt],
-) -> Result<Applied<'a>> {
+pub async fn apply_receipts<'a>(store: &Store, receipts: &'a [Receipt]) -> Result<Applied<'a>> {
     let mut applied = Applied::default();
     for group in groups(receipts) {
         let rows = apply_group(store, &group).await?;

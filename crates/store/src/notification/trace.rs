@@ -29,7 +29,10 @@ mod tests {
             is_sampled: true,
         };
         let kept = span_to_keep(context);
-        assert_eq!(recorded(Some(context.trace_id_bytes()), kept), Some(context));
+        assert_eq!(
+            recorded(Some(context.trace_id_bytes()), kept),
+            Some(context)
+        );
         let unrecorded = TraceContext {
             is_sampled: false,
             ..context

@@ -27,7 +27,8 @@ async fn what_was_created_opens_as_it_was() {
     assert_eq!(read.open(&given).unwrap(), relay());
     let twice = provider::create(&given, &relay()).await;
     assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
-    let in_the_clear = "SELECT count(*) FROM providers WHERE position('hunter2'::bytea IN sealed_credentials) > 0";
+    let in_the_clear =
+        "SELECT count(*) FROM providers WHERE position('hunter2'::bytea IN sealed_credentials) > 0";
     assert_eq!(given.database.number(in_the_clear).await, 0);
 }
 
@@ -44,10 +45,55 @@ async fn an_update_sets_everything_but_what_the_provider_is() {
     let updated = provider::update(&given, &off).await.unwrap();
     assert!(updated.updated_at > created.updated_at);
     assert_eq!(updated.open(&given).unwrap(), off);
-    let heavy = provider::update(&given, &ProviderSpec { weight: 101, ..off.clone() }).await;
+    let heavy = provider::update(
+        &given,
+        &ProviderSpec {
+            weight: 101,
+            ..off.clone()
+        },
+    )
+    .await;
     assert!(matches!(heavy, Err(Error::Refused(_))), "{heavy:?}");
-    let moved = provider::update(&given, &ProviderSpec { channel: Channel::Sms, ..off }).await;
+    let moved = provider::update(
+        &given,
+        &ProviderSpec {
+            channel: Channel::Sms,
+            ..off
+        },
+    )
+    .await;
     assert!(matches!(moved, Err(Error::Gone)), "{moved:?}");
+}
+
+#[tokio::test]
+async fn one_that_is_added_alone_takes_the_place_of_those_of_its_channel() {
+    let given = given().await;
+    let sms: NewProvider = serde_json::from_value(json!({
+        "name": "texts", "kind": "sandbox", "channel": "sms",
+    }))
+    .unwrap();
+    provider::create(&given, &sms.check().unwrap())
+        .await
+        .unwrap();
+    let first = ProviderSpec {
+        name: "first".to_owned(),
+        ..relay()
+    };
+    provider::create(&given, &first).await.unwrap();
+    let (added, stopped) = provider::create_alone(&given, &relay()).await.unwrap();
+    assert!(added.active);
+    assert_eq!(stopped, ["first"]);
+    let active = provider::list(&given).await.unwrap();
+    let active: Vec<_> = active
+        .iter()
+        .filter(|p| p.active)
+        .map(|p| &*p.name)
+        .collect();
+    assert_eq!(active, ["relay", "texts"]);
+    // One whose name is taken changes nothing.
+    let again = provider::create_alone(&given, &first).await;
+    assert!(matches!(again, Err(Error::Conflict { .. })), "{again:?}");
+    assert!(provider::read(&given, "relay").await.unwrap().active);
 }
 
 #[tokio::test]
@@ -55,8 +101,14 @@ async fn a_removed_provider_is_gone() {
     let given = given().await;
     provider::create(&given, &relay()).await.unwrap();
     provider::remove(&given, "relay").await.unwrap();
-    assert!(matches!(provider::read(&given, "relay").await, Err(Error::Gone)));
-    assert!(matches!(provider::remove(&given, "relay").await, Err(Error::Gone)));
+    assert!(matches!(
+        provider::read(&given, "relay").await,
+        Err(Error::Gone)
+    ));
+    assert!(matches!(
+        provider::remove(&given, "relay").await,
+        Err(Error::Gone)
+    ));
 }
 
 #[tokio::test]

@@ -53,6 +53,35 @@ async fn an_edit_appends_a_version_and_leaves_the_old_one() {
     assert!(matches!(third, Err(Error::Gone)));
 }
 
+#[tokio::test]
+async fn versions_are_listed_newest_first_and_to_their_service_only() {
+    let given = given().await;
+    let service = a_service(&given, "Demo").await;
+    let other = a_service(&given, "Other").await;
+    let id = template::create(&given, service, new("Hello"), "ada")
+        .await
+        .unwrap();
+    template::add_version(&given, service, id, Some("s2".into()), "b2".into(), "eve")
+        .await
+        .unwrap();
+    template::create(&given, service, new("Another"), "ada")
+        .await
+        .unwrap();
+    template::update(&given, service, id, None, Some(true))
+        .await
+        .unwrap();
+
+    let versions = template::versions(&given, service, id).await.unwrap();
+    let shown: Vec<_> = versions
+        .iter()
+        .map(|v| (v.version, v.created_by.as_str(), v.subject.as_deref()))
+        .collect();
+    assert_eq!(shown, [(2, "eve", Some("s2")), (1, "ada", Some("s1"))]);
+    assert!(versions[0].created_at >= versions[1].created_at);
+    let foreign = template::versions(&given, other, id).await;
+    assert!(matches!(foreign, Err(Error::Gone)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn edits_at_the_same_time_get_versions_of_their_own() {
     let given = given().await;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use carillon_core::api_key::KeyType;
@@ -41,6 +42,8 @@ pub(crate) struct Routes {
     sandbox_url: String,
     timeout: Duration,
     table: RwLock<HashMap<Channel, Shares>>,
+    /// The state of the settings that the table was read after.
+    followed: AtomicI64,
     clients: tokio::sync::Mutex<HashMap<String, Client>>,
 }
 
@@ -60,7 +63,8 @@ struct Shares {
 }
 
 impl Routes {
-    /// How soon changed settings are followed.
+    /// How often a provider that cannot be used is tried again, and settings are followed where
+    /// nothing is claimed.
     pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
 
     /// Routes to nowhere but the sandbox, until the first [`refresh`](Self::refresh).
@@ -71,6 +75,7 @@ impl Routes {
             sandbox_url: sandbox_url.to_owned(),
             timeout,
             table: RwLock::default(),
+            followed: AtomicI64::new(0),
             clients: tokio::sync::Mutex::default(),
         })
     }
@@ -85,6 +90,20 @@ impl Routes {
         let shares = table.get(&channel)?;
         let chosen = choose(&shares.candidates, rand::random())?;
         shares.routes.get(chosen).map(Arc::clone)
+    }
+
+    /// Reads the settings again if they are not in the state that a claim has seen: what was
+    /// changed before a message was claimed counts for it.
+    pub async fn follow(&self, state: i64) {
+        if self.followed.load(Ordering::Relaxed) == state {
+            return;
+        }
+        match self.refresh().await {
+            Ok(()) => self.followed.store(state, Ordering::Relaxed),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read the providers' settings; keeping the last")
+            }
+        }
     }
 
     /// Reads the settings. When PostgreSQL is away the last ones stay in force. A provider that
@@ -124,7 +143,10 @@ impl Routes {
         }
         let (name, made_of) = (&provider.name, provider.updated_at);
         let known = clients.get(name).filter(|client| client.made_of == made_of);
-        if let Some(Client { route: Some(route), .. }) = known {
+        if let Some(Client {
+            route: Some(route), ..
+        }) = known
+        {
             return Some(Arc::clone(route));
         }
         let is_news = known.is_none();

@@ -127,7 +127,8 @@ fn deliver_tasks(rows: &[SaveNotification]) -> Vec<Outgoing> {
         })
         .filter_map(|(queue, ids)| {
             // Ids always have a JSON form; if not, the rescue delivers them.
-            let message = Outgoing::task(queue, carillon_core::id::mint(), &Deliver { ids }).ok()?;
+            let message =
+                Outgoing::task(queue, carillon_core::id::mint(), &Deliver { ids }).ok()?;
             Some(message.traced(trace))
         })
         .collect()

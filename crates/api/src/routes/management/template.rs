@@ -1,12 +1,15 @@
 //! Templates and their versions.
 
-use actix_web::HttpResponse;
-use actix_web::web::{Data, Path};
+pub(crate) mod preview;
+pub(crate) mod test_send;
+
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
 use carillon_core::template::check_texts;
-use carillon_store::template::{self as store, NewTemplate};
+use carillon_store::template::{self as store, NewTemplate, TemplateVersion};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,6 +38,41 @@ pub(crate) async fn list(
         })
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "templates": templates })))
+}
+
+/// The version of a template that is asked for.
+#[derive(Deserialize)]
+struct AtVersion {
+    version: Option<i32>,
+}
+
+/// A template with its texts, at its current version or at `?version=`.
+pub(crate) async fn read(
+    _: Admin,
+    request: HttpRequest,
+    path: Path<(String, String)>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (service_id, id) = ids(path)?;
+    let AtVersion { version } = Query::<AtVersion>::from_query(request.query_string())
+        .map_err(|_| Problem::field("version", "must be a whole number"))?
+        .into_inner();
+    let t = read_at(&state, service_id, id, version).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "id": t.id, "name": t.name, "channel": t.channel, "lane": t.lane, "archived": t.archived,
+        "version": t.version, "subject": t.subject, "body": t.body, "created_by": t.created_by,
+    })))
+}
+
+/// A template's versions, newest first.
+pub(crate) async fn versions(
+    _: Admin,
+    path: Path<(String, String)>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let (service_id, id) = ids(path)?;
+    let versions = store::versions(&state.store, service_id, id).await?;
+    Ok(HttpResponse::Ok().json(json!({ "versions": versions })))
 }
 
 /// A new template.
@@ -131,6 +169,19 @@ pub(crate) async fn add_version(
     }
     let version = store::add_version(&state.store, service_id, id, subject, body, AUTHOR).await?;
     Ok(HttpResponse::Created().json(json!({ "id": id, "version": version })))
+}
+
+/// A template at a version, or at its current one.
+async fn read_at(
+    state: &State,
+    service_id: ServiceId,
+    id: TemplateId,
+    version: Option<i32>,
+) -> carillon_store::Result<TemplateVersion> {
+    match version {
+        None => store::read_current(&state.store, service_id, id).await,
+        Some(version) => store::read_version(&state.store, service_id, id, version).await,
+    }
 }
 
 fn ids(path: Path<(String, String)>) -> Result<(ServiceId, TemplateId), Problem> {

@@ -23,5 +23,8 @@ pub(crate) async fn read(
         .pop()
         .ok_or_else(Problem::gone)?;
     let events = timeline(&state.store, id).await?;
-    Ok(HttpResponse::Ok().json(json!({ "id": id, "status": row.status, "events": events })))
+    let trace_id = row.trace_id.map(|id| id.simple().to_string());
+    Ok(HttpResponse::Ok().json(json!({
+        "id": id, "status": row.status, "trace_id": trace_id, "events": events,
+    })))
 }

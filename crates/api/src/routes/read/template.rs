@@ -89,18 +89,21 @@ pub(crate) async fn preview(
     payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, NotifyError> {
-    let service_id = auth::principal(&request, &state).await?.access.service.id;
+    let access = auth::principal(&request, &state).await?.access;
+    let service = &access.service;
     let body = read_body(&request, payload, state.settings.api.body_limit_bytes).await?;
     let values = values(&body)?;
-    let template = Parsed::new(read(&state, service_id, &path, None).await?);
+    let template = Parsed::new(read(&state, service.id, &path, None).await?);
     let content = template.fill(&values)?;
+    let html = (template.row.channel == Channel::Email)
+        .then(|| template.email(&service.name, &values).html);
     Ok(HttpResponse::Ok().json(json!({
         "id": template.row.id,
         "type": template.row.channel,
         "version": template.row.version,
         "body": content.body,
         "subject": content.subject,
-        "html": null,
+        "html": html,
         "postage": null,
     })))
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
-use carillon_core::personalisation::Personalisation;
+use carillon_core::personalisation::{Personalisation, comparable_name};
+use carillon_core::sms;
 use carillon_core::template::Template;
+use carillon_render::{EmailMessage, Language, Layout, email_message};
 use carillon_store::Store;
 use carillon_store::template::TemplateVersion;
 
@@ -16,7 +18,8 @@ use crate::error::NotifyError;
 /// A template's current version, parsed.
 pub(crate) struct Parsed {
     pub row: TemplateVersion,
-    subject: Option<Template>,
+    /// Empty for a text message.
+    subject: Template,
     body: Template,
 }
 
@@ -32,10 +35,33 @@ pub(crate) struct Filled {
     pub body: String,
 }
 
+/// Why values do not make a message; GOV.UK's texts.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unfillable {
+    /// Placeholders without a value.
+    #[error("Missing personalisation: {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// Nothing but white space would be sent.
+    #[error("Your message is empty.")]
+    Empty,
+    /// More characters than an SMS may have.
+    #[error(
+        "Text messages cannot be longer than {max} characters. Your message is {0} characters long.",
+        max = sms::MAX_CHARACTERS
+    )]
+    TooLong(usize),
+}
+
+impl From<Unfillable> for NotifyError {
+    fn from(error: Unfillable) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
 impl Parsed {
     /// Parses a version.
     pub fn new(row: TemplateVersion) -> Self {
-        let subject = row.subject.as_deref().map(Template::parse);
+        let subject = Template::parse(row.subject.as_deref().unwrap_or_default());
         let body = Template::parse(&row.body);
         Self { row, subject, body }
     }
@@ -43,9 +69,11 @@ impl Parsed {
     /// The placeholders of subject and body, in order, each once.
     pub fn placeholders(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for template in self.subject.iter().chain([&self.body]) {
+        for template in [&self.subject, &self.body] {
             for name in template.placeholders() {
-                let is_known = names.iter().any(|known| same(known, name));
+                let is_known = names
+                    .iter()
+                    .any(|known| comparable_name(known) == comparable_name(name));
                 if !is_known {
                     names.push(name.clone());
                 }
@@ -54,53 +82,55 @@ impl Parsed {
         names
     }
 
+    /// The placeholders without a value, in order, each once.
+    pub fn missing(&self, values: &Personalisation) -> Vec<String> {
+        let mut names = self.placeholders();
+        names.retain(|name| values.get(name).is_none());
+        names
+    }
+
     /// Fills in the values, checking what can be checked before anything is sent.
-    pub fn fill(&self, values: &Personalisation) -> Result<Filled, NotifyError> {
-        let missing: Vec<_> = self
-            .placeholders()
-            .into_iter()
-            .filter(|name| values.get(name).is_none_or(serde_json::Value::is_null))
-            .collect();
+    pub fn fill(&self, values: &Personalisation) -> Result<Filled, Unfillable> {
+        let missing = self.missing(values);
         if !missing.is_empty() {
-            let names = missing.join(", ");
-            return Err(NotifyError::bad_request(format!(
-                "Missing personalisation: {names}"
-            )));
+            return Err(Unfillable::Missing(missing));
         }
+        let filled = self.show(values);
+        let n = filled.body.chars().count();
+        if self.row.channel == Channel::Sms && n > sms::MAX_CHARACTERS {
+            return Err(Unfillable::TooLong(n));
+        }
+        if filled.body.trim().is_empty() {
+            return Err(Unfillable::Empty);
+        }
+        Ok(filled)
+    }
+
+    /// The e-mail as it is sent, with what values there are.
+    pub fn email(&self, service_name: &str, values: &Personalisation) -> EmailMessage {
+        let layout = Layout {
+            service_name,
+            language: Language::default(),
+        };
+        email_message(&self.subject, &self.body, values, &layout)
+    }
+
+    /// Fills in what values there are and checks nothing; a marker without one stays as written.
+    pub fn show(&self, values: &Personalisation) -> Filled {
         match self.row.channel {
             Channel::Email => {
-                let empty = Template::default();
-                let subject = self.subject.as_ref().unwrap_or(&empty);
-                let text = carillon_render::email(subject, &self.body, values);
-                not_blank(&text.body)?;
-                Ok(Filled {
+                let text = carillon_render::email(&self.subject, &self.body, values);
+                Filled {
                     subject: Some(text.subject),
                     body: text.body,
-                })
+                }
             }
-            Channel::Sms => {
-                let body = carillon_render::sms(&self.body, values, None);
-                super::check_sms_length(&body)?;
-                not_blank(&body)?;
-                Ok(Filled {
-                    subject: None,
-                    body,
-                })
-            }
+            Channel::Sms => Filled {
+                subject: None,
+                body: carillon_render::sms(&self.body, values, None),
+            },
         }
     }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    use carillon_core::personalisation::comparable_name;
-    comparable_name(a) == comparable_name(b)
-}
-
-fn not_blank(body: &str) -> Result<(), NotifyError> {
-    if body.trim().is_empty() {
-        return Err(NotifyError::bad_request("Your message is empty."));
-    }
-    Ok(())
 }
 
 impl Templates {
@@ -143,7 +173,7 @@ impl Usable {
     }
 
     /// Fills in the values.
-    pub fn fill(&self, values: &Personalisation) -> Result<Filled, NotifyError> {
+    pub fn fill(&self, values: &Personalisation) -> Result<Filled, Unfillable> {
         self.0.fill(values)
     }
 

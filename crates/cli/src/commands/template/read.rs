@@ -1,6 +1,7 @@
 //! `carillon template list` and `show`.
 
 use anyhow::Context;
+use carillon_store::Store;
 use carillon_store::template::{self, TemplateVersion};
 use clap::Args;
 use serde_json::{Value, json};
@@ -60,29 +61,39 @@ fn list(templates: &[TemplateVersion]) -> String {
 pub(crate) struct Show {
     #[command(flatten)]
     of: OfTemplate,
-    /// The version; the current one if left out
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    version: Option<i32>,
+    #[command(flatten)]
+    at: AtVersion,
     #[command(flatten)]
     output: Output,
 }
 
+/// `--version`
+#[derive(Args)]
+pub(crate) struct AtVersion {
+    /// The version; the current one if left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    version: Option<i32>,
+}
+
+impl AtVersion {
+    /// Reads the template as it was then.
+    pub async fn read(&self, store: &Store, of: &OfTemplate) -> anyhow::Result<TemplateVersion> {
+        let (service_id, id) = (of.of.service_id, of.template_id);
+        match self.version {
+            None => template::read_current(store, service_id, id)
+                .await
+                .with_context(|| of.what()),
+            Some(version) => template::read_version(store, service_id, id, version)
+                .await
+                .with_context(|| format!("{}, version {version}", of.what())),
+        }
+    }
+}
+
 impl Show {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
-        let Self {
-            of,
-            version,
-            output,
-        } = self;
-        let (store, service_id, id) = (cx.store()?, of.of.service_id, of.template_id);
-        let template = match version {
-            None => template::read_current(&store, service_id, id)
-                .await
-                .with_context(|| of.what())?,
-            Some(version) => template::read_version(&store, service_id, id, version)
-                .await
-                .with_context(|| format!("{}, version {version}", of.what()))?,
-        };
+        let Self { of, at, output } = self;
+        let template = at.read(&cx.store()?, &of).await?;
         output.render(|| show(&template), fields(&template))
     }
 }

@@ -1,14 +1,13 @@
 //! Where a template's texts come from: the command line, a file or stdin.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use carillon_core::channel::Channel;
 use carillon_core::template::check_texts;
 use clap::Args;
 
+use crate::commands::send::input;
 use crate::failure::Fault;
 
 /// `--body` or `--body-file`.
@@ -29,13 +28,7 @@ impl Body {
         let Some(path) = self.body_file else {
             return Ok(self.body);
         };
-        let mut text = String::new();
-        let read = if path.as_os_str() == "-" {
-            io::stdin().read_to_string(&mut text).map(|_| ())
-        } else {
-            fs::read_to_string(&path).map(|read| text = read)
-        };
-        read.with_context(|| format!("--body-file {}", path.display()))?;
+        let text = input::read("--body-file", &path)?;
         Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
 }
@@ -55,6 +48,8 @@ pub(crate) fn check(channel: Channel, subject: Option<&str>, body: &str) -> anyh
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@ use anyhow::Context;
 use carillon_core::channel::Channel;
 use carillon_core::lane::Lane;
 use carillon_store::template::{self, NewTemplate};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::texts::{Body, check};
@@ -33,8 +33,20 @@ pub(crate) struct Create {
     /// How urgent its messages are
     #[arg(long, value_parser = parse::lane(), default_value = Lane::Normal.as_str())]
     lane: Lane,
-    #[command(flatten)]
-    output: Output,
+    /// How the result is printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: CreateFormat,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum CreateFormat {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts: the body of the management API
+    Json,
+    /// Nothing but the id, for a variable of a shell
+    Id,
 }
 
 impl Create {
@@ -46,7 +58,7 @@ impl Create {
             subject,
             body,
             lane,
-            output,
+            format,
         } = self;
         let body = body.read()?.unwrap_or_default();
         check(channel, subject.as_deref(), &body)?;
@@ -61,7 +73,11 @@ impl Create {
             .await
             .with_context(|| of.what())?;
         let json = json!({ "id": id, "version": 1, "lane": lane });
-        output.render(|| format!("created template {id}"), json)
+        Ok(match format {
+            CreateFormat::Text => format!("created template {id}"),
+            CreateFormat::Json => serde_json::to_string_pretty(&json)?,
+            CreateFormat::Id => id.to_string(),
+        })
     }
 }
 

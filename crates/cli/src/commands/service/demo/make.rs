@@ -5,8 +5,9 @@ use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
+use carillon_core::provider::{ProviderSettings, ProviderSpec};
 use carillon_core::service::NewService;
-use carillon_store::provider::{self, Provider};
+use carillon_store::provider;
 use carillon_store::template::{self, NewTemplate};
 use carillon_store::{Error, Store, api_key, service};
 
@@ -76,14 +77,15 @@ async fn ensure_providers(store: &Store) -> Result<(), Error> {
         {
             continue;
         }
-        let sandbox = Provider {
+        let sandbox = ProviderSpec {
             name: format!("sandbox-{channel}"),
-            kind: "sandbox".to_owned(),
             channel: *channel,
             active: true,
             weight: 100,
+            settings: ProviderSettings::Sandbox,
+            credentials: None,
         };
-        provider::put(store, &sandbox).await?;
+        provider::create(store, &sandbox).await?;
     }
     Ok(())
 }

@@ -1,0 +1,126 @@
+//! The HTTP API, as any client of it sees it.
+
+mod answer;
+mod credentials;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use carillon_providers::http::{self, Target};
+use clap::Args;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use crate::cx::Cx;
+
+pub(crate) use credentials::{Credentials, KeyFile};
+
+/// `--url`
+#[derive(Args)]
+pub(crate) struct ApiUrl {
+    /// Where the API is; where the settings say that it listens if left out
+    #[arg(long, value_name = "URL", env = "CARILLON_URL")]
+    url: Option<String>,
+}
+
+/// A way to the API, with the credentials that every request bears. Clones share connections.
+#[derive(Clone)]
+pub(crate) struct Api {
+    base: String,
+    credentials: Credentials,
+    /// A closure, because the client's type is a matter of `carillon-providers` alone.
+    call: Arc<dyn Fn(Call) -> Answering + Send + Sync>,
+}
+
+struct Call {
+    url: String,
+    credentials: Credentials,
+    /// A POST if there is one, else a GET.
+    body: Option<Vec<u8>>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = anyhow::Result<(u16, Vec<u8>)>> + Send>>;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// The API's own deadlines are shorter.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+
+impl ApiUrl {
+    /// The way to the API; nothing is sent yet.
+    pub fn open(&self, cx: &Cx, credentials: Credentials) -> anyhow::Result<Api> {
+        let base = match &self.url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => cx.settings()?.api.public_url(),
+        };
+        let target = if base.starts_with("https://") {
+            Target::Internet
+        } else {
+            Target::Neighbour
+        };
+        let client = http::client(target, CONNECT_WITHIN).context("cannot set up HTTP")?;
+        let call = move |call: Call| -> Answering {
+            let request = match call.body {
+                None => client.get(&call.url),
+                Some(body) => client
+                    .post(&call.url)
+                    .header("Content-Type", "application/json")
+                    .body(body),
+            };
+            let request = request
+                .header("Authorization", call.credentials.header().expose_secret())
+                .timeout(ANSWERS_WITHIN);
+            Box::pin(async move {
+                let answer = request.send().await?;
+                Ok((answer.status().as_u16(), answer.bytes().await?.to_vec()))
+            })
+        };
+        Ok(Api {
+            base,
+            credentials,
+            call: Arc::new(call),
+        })
+    }
+}
+
+impl Api {
+    /// POSTs and returns the body of the answer; an error names everything the API says.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let body = serde_json::to_vec(body)?;
+        let (status, answer) = self.ask(path, Some(body)).await?;
+        if (200..300).contains(&status) {
+            return Ok(answer);
+        }
+        Err(self.refused("POST", path, status, &answer))
+    }
+
+    /// GETs; `None` when there is nothing.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        match self.ask(path, None).await? {
+            (200..300, answer) => Ok(Some(answer)),
+            (404, _) => Ok(None),
+            (status, answer) => Err(self.refused("GET", path, status, &answer)),
+        }
+    }
+
+    async fn ask(&self, path: &str, body: Option<Vec<u8>>) -> anyhow::Result<(u16, Value)> {
+        let url = format!("{}{path}", self.base);
+        let call = Call {
+            url: url.clone(),
+            credentials: self.credentials.clone(),
+            body,
+        };
+        let (status, bytes) = (self.call)(call)
+            .await
+            .with_context(|| format!("cannot ask {url}"))?;
+        // What is not JSON is not from Carillon; its status is all there is to say.
+        Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+
+    fn refused(&self, verb: &str, path: &str, status: u16, answer: &Value) -> anyhow::Error {
+        let messages = answer::messages(answer).join("; ");
+        anyhow!("{verb} {}{path}: {status} {messages}", self.base)
+    }
+}
