@@ -27,6 +27,7 @@ verb_up() {
   start_servers "$kind" || die "the servers did not start"
   choose_process_ports || die "no free ports"
   record_environment "$kind"
+  printf '%s' "$bin_dir" >"$DEV/bin_dir"
   load_environment
   step "carillon migrate" logged migrate "$bin_dir/carillon" migrate || die_with_log migrate "the migrations failed"
   ensure_demo_service "$bin_dir" || die_with_log seed "the demo service could not be created"
@@ -206,6 +207,7 @@ Next
   eval "\$(./dev env)"
   curl -X POST "\$CARILLON_URL/email" -H "Authorization: ApiKey-v1 \$API_KEY" -H 'Content-Type: application/json' \\
     -d "{\"email_address\":\"you@example.com\",\"template_id\":\"\$EMAIL_TEMPLATE_ID\",\"personalisation\":{\"name\":\"Ada\"}}"
+  carillon send email --to you@example.com --template "\$EMAIL_TEMPLATE_ID" --set name=Ada --watch
   ./dev status    ./dev logs worker    ./dev psql    ./dev down
 END
 }
@@ -301,6 +303,11 @@ need_up() {
 verb_env() {
   need_up
   cat "$DEV/env" "$DEV/demo.env"
+  [[ -s $DEV/bin_dir ]] || return 0
+  # Written out, not as $PATH, for readers that are no shell.
+  local bin_dir
+  bin_dir=$(<"$DEV/bin_dir")
+  if [[ :$PATH: != *:$bin_dir:* ]]; then export_line PATH "$bin_dir:$PATH"; fi
 }
 
 verb_psql() {

@@ -39,8 +39,10 @@ impl ReceiptKind {
 /// One report about one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Our id, which the provider was given with the message.
-    pub notification_id: NotificationId,
+    /// Our id, where the provider was given it with the message and brings it back; otherwise the
+    /// message is found by `provider` and `reference`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notification_id: Option<NotificationId>,
     /// The provider's id of this report; a repeated report has the same.
     pub event_id: String,
     /// The provider's name.
@@ -54,4 +56,7 @@ pub struct Receipt {
     /// The provider's words, without personal data.
     #[serde(default)]
     pub detail: Option<String>,
+    /// The finer kind in plain words joined by hyphens, such as `mailbox-full` or `suppressed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subtype: Option<String>,
 }

@@ -82,13 +82,14 @@ impl Pending {
     #[must_use]
     pub fn receipt(&self, at: DateTime<Utc>) -> Option<Receipt> {
         Some(Receipt {
-            notification_id: self.id,
+            notification_id: Some(self.id),
             event_id: self.event_id(),
             provider: carillon_providers::sandbox::NAME.to_owned(),
             reference: self.reference.to_string(),
             kind: self.step()?.kind,
             at,
             detail: None,
+            subtype: None,
         })
     }
 }

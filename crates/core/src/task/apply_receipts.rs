@@ -26,4 +26,12 @@ mod tests {
         let task: ApplyReceipts = serde_json::from_str(golden).unwrap();
         assert_eq!(serde_json::to_string(&task).unwrap(), golden);
     }
+
+    #[test]
+    fn a_receipt_may_name_its_message_by_reference_and_have_a_subtype() {
+        let golden = r#"{"receipts":[{"event_id":"e2","provider":"sns","reference":"r2","kind":"permanent-failure","at":"2026-01-02T03:04:05Z","detail":null,"subtype":"opted-out"}]}"#;
+        let task: ApplyReceipts = serde_json::from_str(golden).unwrap();
+        assert_eq!(task.receipts[0].notification_id, None);
+        assert_eq!(serde_json::to_string(&task).unwrap(), golden);
+    }
 }

@@ -72,5 +72,5 @@ async fn held_receipts_wait_until_they_are_let_go() {
     assert_eq!(stage.get("/stats").await["receipts_pending"], 1);
     assert!(stage.inbox.is_empty());
     stage.change(json!({"hold_receipts": false})).await;
-    assert_eq!(stage.inbox.next().await.1.notification_id, id);
+    assert_eq!(stage.inbox.next().await.1.notification_id, Some(id));
 }

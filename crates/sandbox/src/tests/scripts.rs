@@ -41,7 +41,7 @@ async fn accepted_messages_get_the_receipts_of_their_script() {
             assert_eq!(from_query, channel, "{recipient}");
             assert_eq!(
                 (receipt.notification_id, receipt.kind),
-                (id, kind),
+                (Some(id), kind),
                 "{recipient}"
             );
             assert_eq!(receipt.event_id, format!("{reference}:{kind}"));
@@ -113,7 +113,7 @@ async fn a_reset_message_is_accepted_without_an_answer_the_first_time() {
     let (_, receipt) = stage.inbox.next().await;
     assert_eq!(
         (receipt.notification_id, receipt.kind),
-        (id, ReceiptKind::Delivered)
+        (Some(id), ReceiptKind::Delivered)
     );
     let second = stage.send(id, "reset@simulator.notify").await;
     assert!(matches!(second, Outcome::Accepted { .. }), "{second:?}");

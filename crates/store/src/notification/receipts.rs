@@ -60,7 +60,10 @@ pub async fn apply_receipts<'a>(store: &Store, receipts: &'a [Receipt]) -> Resul
     for group in groups(receipts) {
         let rows = apply_group(store, &group).await?;
         let known: HashSet<_> = rows.iter().map(|row| row.id).collect();
-        let is_unknown = |receipt: &&Receipt| !known.contains(&receipt.notification_id);
+        let is_unknown = |receipt: &&Receipt| {
+            let id = receipt.notification_id;
+            id.is_none_or(|id| !known.contains(&id))
+        };
         applied.unknown.extend(group.into_iter().filter(is_unknown));
         let trace = |row: &Known| {
             let trace = super::trace::recorded(row.trace_id, row.trace_span)?;
@@ -75,7 +78,7 @@ pub async fn apply_receipts<'a>(store: &Store, receipts: &'a [Receipt]) -> Resul
 /// order of each notification's receipts.
 fn groups(receipts: &[Receipt]) -> Vec<Vec<&Receipt>> {
     let mut rounds: Vec<HashMap<ReceiptKind, Vec<&Receipt>>> = Vec::new();
-    let mut round_of: HashMap<NotificationId, usize> = HashMap::new();
+    let mut round_of: HashMap<Option<NotificationId>, usize> = HashMap::new();
     for receipt in receipts {
         let round = round_of.entry(receipt.notification_id).or_insert(0);
         if rounds.len() <= *round {
@@ -104,7 +107,7 @@ async fn apply_group(store: &Store, group: &[&Receipt]) -> Result<Vec<Known>> {
     let event = Event::of_receipt(kind);
     // Every receipt moves `created`, the lowest status; its target is the event's.
     let target = Status::Created.on(event).unwrap_or(Status::Created);
-    let ids = column(group, |r| r.notification_id);
+    let ids: Vec<_> = group.iter().filter_map(|r| r.notification_id).collect();
     let (Some(lowest), Some(highest)) = (ids.iter().min().copied(), ids.iter().max().copied())
     else {
         return Ok(Vec::new());

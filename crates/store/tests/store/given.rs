@@ -114,13 +114,14 @@ pub fn service(name: &str) -> Service {
 
 pub fn receipt(id: NotificationId, kind: ReceiptKind, event_id: &str) -> Receipt {
     Receipt {
-        notification_id: id,
+        notification_id: Some(id),
         event_id: event_id.to_owned(),
         provider: "sandbox".to_owned(),
         reference: "reference-of-receipt".to_owned(),
         kind,
         at: carillon_core::clock::now(),
         detail: None,
+        subtype: None,
     }
 }
 
