@@ -12,8 +12,8 @@ fn relay() -> ProviderSpec {
         "name": "relay", "kind": "smtp", "settings": {"host": "mail.example.org"},
         "credentials": {"username": "ada", "password": "hunter2"},
     }))
-    .unwrap();
-    new.check().unwrap()
+    .expect("the fields are those of a provider");
+    new.check().expect("the provider is as it must be")
 }
 
 #[tokio::test]

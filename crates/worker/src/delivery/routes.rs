@@ -101,7 +101,7 @@ impl Routes {
         match self.refresh().await {
             Ok(()) => self.followed.store(state, Ordering::Relaxed),
             Err(error) => {
-                tracing::warn!(%error, "cannot read the providers' settings; keeping the last")
+                tracing::warn!(%error, "cannot read the providers' settings; keeping the last");
             }
         }
     }
