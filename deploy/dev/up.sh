@@ -82,6 +82,8 @@ record_environment() {
       export_line ADMIN_TOKEN "${admin_token:-$(random_hex 32)}"
       export_line CARILLON__SECURITY__ENCRYPTION_KEY "${encryption_key:-$(random_base64 32)}"
       export_line CARILLON__SANDBOX__SIGNING_KEY "${signing_key:-$(random_hex 32)}"
+      # Receivers of callbacks under development listen on this machine.
+      export_line CARILLON__CALLBACKS__ALLOW_PRIVATE_TARGETS true
     } >"$file.new"
   )
   mv "$file.new" "$file"

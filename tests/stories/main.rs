@@ -10,6 +10,7 @@ mod first_message;
 mod management;
 mod outages;
 mod poison;
+mod provider_callbacks;
 mod providers;
 mod reading;
 mod retries;

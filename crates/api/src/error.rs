@@ -191,6 +191,13 @@ impl Problem {
         Self::new(status, "Not admitted", Some(detail.to_owned()))
     }
 
+    /// 503: it cannot be done now.
+    pub fn unavailable(error: &dyn std::error::Error) -> Self {
+        let problem = Self::new(503, "Temporarily unavailable", None);
+        tracing::error!(%error, trace_id = problem.trace_id, "a request failed");
+        problem
+    }
+
     /// 404.
     pub fn gone() -> Self {
         Self::new(404, "Not found", None)
@@ -227,11 +234,7 @@ impl From<carillon_store::Error> for Problem {
             carillon_store::Error::Refused(detail) => {
                 Self::new(422, "The request is not valid", Some(detail))
             }
-            error => {
-                let problem = Self::new(503, "Temporarily unavailable", None);
-                tracing::error!(%error, trace_id = problem.trace_id, "a request failed");
-                problem
-            }
+            error => Self::unavailable(&error),
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
-use crate::routes::{callbacks, management, operations, read, send};
+use crate::routes::{callbacks, management, operations, read, send, unsubscribe};
 
 /// Mounts everything but `/livez`, `/readyz` and `/metrics`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
@@ -21,6 +21,13 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .service(resource("/v2/template/{id}/version/{version}").get(read::template::version))
         .service(resource("/v2/template/{id}/preview").post(read::template::preview))
         .service(resource("/callbacks/sandbox").post(callbacks::sandbox))
+        .service(resource("/callbacks/ses").post(callbacks::ses))
+        .service(resource("/callbacks/sns").post(callbacks::sns))
+        .service(
+            resource("/unsubscribe/{token}")
+                .get(unsubscribe::ask)
+                .post(unsubscribe::act),
+        )
         .service(
             resource("/_status")
                 .get(operations::status)
@@ -51,6 +58,62 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .route(
                     "/services/{id}/keys/{key}",
                     web::delete().to(management::key::revoke),
+                )
+                .route(
+                    "/services/{id}/callbacks",
+                    web::get().to(management::callback::list),
+                )
+                .route(
+                    "/services/{id}/callbacks",
+                    web::post().to(management::callback::create),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}",
+                    web::get().to(management::callback::read),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}",
+                    web::patch().to(management::callback::update),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}",
+                    web::delete().to(management::callback::remove),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}/rotate-secret",
+                    web::post().to(management::callback::secret::rotate),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}/test",
+                    web::post().to(management::callback::test),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}/events",
+                    web::get().to(management::callback::event::list),
+                )
+                .route(
+                    "/services/{id}/callbacks/{callback}/replay",
+                    web::post().to(management::callback::replay::replay),
+                )
+                .route(
+                    "/callback-events/{id}/attempts",
+                    web::get().to(management::callback::event::attempts),
+                )
+                .route(
+                    "/services/{id}/suppressions",
+                    web::get().to(management::suppression::list),
+                )
+                .route(
+                    "/services/{id}/suppressions",
+                    web::post().to(management::suppression::add),
+                )
+                .route(
+                    "/services/{id}/suppressions",
+                    web::delete().to(management::suppression::lift),
+                )
+                .route(
+                    "/services/{id}/suppressions/import",
+                    web::post().to(management::suppression::import::import),
                 )
                 .route(
                     "/services/{id}/templates",

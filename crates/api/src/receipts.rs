@@ -9,8 +9,9 @@ use carillon_core::queue::{Queue, RECEIPTS};
 use carillon_core::receipt::Receipt;
 use carillon_core::task::ApplyReceipts;
 use carillon_core::trace::TraceContext;
+use carillon_providers::sns_message::SnsMessages;
 use carillon_runtime::Tasks;
-use carillon_runtime::settings::Sandbox;
+use carillon_runtime::settings::Settings;
 use carillon_trace::Operation;
 use secrecy::SecretString;
 use tracing::Instrument;
@@ -23,6 +24,8 @@ pub(crate) struct Receipts {
     queues: HashMap<Queue, Coalescer<(Receipt, TraceContext), bool>>,
     /// Verifies the sandbox's signature; without a key its receipts are refused.
     pub sandbox_key: Option<SecretString>,
+    /// Verifies what SNS brings; without a listed topic nothing is believed.
+    pub sns_messages: Option<SnsMessages>,
 }
 
 /// Receipts that share one message.
@@ -31,7 +34,17 @@ const BATCH: usize = 100;
 const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
 
 impl Receipts {
-    pub fn start(tasks: &Tasks, sandbox: &Sandbox, publisher: &Publisher) -> Self {
+    pub fn start(
+        tasks: &Tasks,
+        settings: &Settings,
+        publisher: &Publisher,
+    ) -> anyhow::Result<Self> {
+        let topics = settings.receipts.sns_topics()?;
+        let sns_messages = if topics.is_empty() {
+            None
+        } else {
+            Some(SnsMessages::new(topics)?)
+        };
         let queues = RECEIPTS
             .into_iter()
             .map(|queue| {
@@ -43,10 +56,11 @@ impl Receipts {
                 (queue, coalescer)
             })
             .collect();
-        Self {
+        Ok(Self {
             queues,
-            sandbox_key: sandbox.signing_key.clone(),
-        }
+            sandbox_key: settings.sandbox.signing_key.clone(),
+            sns_messages,
+        })
     }
 
     /// Hands a receipt on; whether it is safe.

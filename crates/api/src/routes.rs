@@ -5,3 +5,4 @@ pub(crate) mod management;
 pub(crate) mod operations;
 pub(crate) mod read;
 pub(crate) mod send;
+pub(crate) mod unsubscribe;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carillon_amqp::Publisher;
+use carillon_core::unsubscribe::LinkKey;
 use carillon_runtime::App;
 use carillon_runtime::settings::Settings;
 use carillon_store::Store;
@@ -23,6 +24,8 @@ pub(crate) struct State {
     pub accept: Accept,
     pub receipts: Receipts,
     pub fresh_reads: FreshReads,
+    /// Read unsubscribe links; the first is that of new ones.
+    pub link_keys: Vec<LinkKey>,
     /// Where the outside reaches this API; no trailing slash.
     pub public_url: String,
 }
@@ -39,12 +42,20 @@ impl State {
             services: Services::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             templates: Templates::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             accept: Accept::start(&app.tasks, api, store.clone(), publisher.clone()),
-            receipts: Receipts::start(&app.tasks, &settings.sandbox, publisher),
+            receipts: Receipts::start(&app.tasks, &settings, publisher)?,
             fresh_reads: FreshReads::start(
                 &app.tasks,
                 store.clone(),
                 api.waiting_reads_per_service,
             ),
+            // Without a key there are no links to read.
+            link_keys: settings
+                .security
+                .encryption_keys()
+                .unwrap_or_default()
+                .iter()
+                .map(|key| LinkKey::derive(key))
+                .collect(),
             public_url,
             store,
             settings,

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn an_unknown_scenario_is_refused_with_the_list() {
         let said = parse("carillon-bench bulk").unwrap_err().to_string();
-        for name in ["bulk", "accept", "pipeline"] {
+        for name in ["bulk", "accept", "callbacks", "pipeline"] {
             assert!(said.contains(name), "{said}");
         }
     }

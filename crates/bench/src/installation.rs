@@ -74,6 +74,10 @@ impl Installation {
                 "the key of a benchmark".to_owned(),
             ),
             ("CARILLON__SANDBOX__RECEIPT_DELAY_MS", "0".to_owned()),
+            (
+                "CARILLON__CALLBACKS__ALLOW_PRIVATE_TARGETS",
+                "true".to_owned(),
+            ),
         ]);
         let mut installation = Self {
             database,
@@ -98,14 +102,31 @@ impl Installation {
     /// for without one it takes messages into PostgreSQL.
     pub async fn start(&mut self, members: &[Member]) -> anyhow::Result<()> {
         for member in members {
-            let mut env = self.env.clone();
-            env.insert(
-                "CARILLON__HEALTH__LISTEN",
-                local(self.health[member]).to_string(),
-            );
-            self.running
-                .insert(*member, Process::start(&member.binary(), env, &[]));
+            self.launch(*member, &[]);
         }
+        self.ready(members).await
+    }
+
+    /// Starts a worker of these queues in the place of the one that runs, which ends in order.
+    pub async fn replace_worker(&mut self, queues: &str) -> anyhow::Result<()> {
+        if let Some(mut worker) = self.running.remove(&Member::Worker) {
+            worker.terminate().await;
+        }
+        let queues = [("CARILLON_WORKER_QUEUES", queues.to_owned())];
+        self.launch(Member::Worker, &queues);
+        self.ready(&[Member::Worker]).await
+    }
+
+    fn launch(&mut self, member: Member, more: &[(&'static str, String)]) {
+        let mut env = self.env.clone();
+        let health = local(self.health[&member]).to_string();
+        env.insert("CARILLON__HEALTH__LISTEN", health);
+        env.extend(more.iter().cloned());
+        let process = Process::start(&member.binary(), env, &[]);
+        self.running.insert(member, process);
+    }
+
+    async fn ready(&mut self, members: &[Member]) -> anyhow::Result<()> {
         for member in members {
             let (path, sign) = match member {
                 Member::Api => ("/metrics", "carillon_broker_connected 1"),
@@ -132,6 +153,16 @@ impl Installation {
         })
         .await;
         ready.map_err(|logs| anyhow::anyhow!("{member:?} ended before it was ready:\n{logs}"))
+    }
+
+    /// Makes another service like the first.
+    pub async fn another_service(&self, name: &str) -> anyhow::Result<Target> {
+        seed::another(self.target.address, &self.env, name).await
+    }
+
+    /// Has a service told of its messages' ends.
+    pub async fn call_back(&self, service_id: &str, url: &str) -> anyhow::Result<()> {
+        seed::call_back(&self.env, service_id, url).await
     }
 
     /// A queue's name on the broker.

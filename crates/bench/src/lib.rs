@@ -16,6 +16,7 @@ mod floor;
 mod installation;
 mod load;
 mod numbers;
+mod receiver;
 mod report;
 mod scenarios;
 mod usage;

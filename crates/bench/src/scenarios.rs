@@ -2,6 +2,7 @@
 //! read the results.
 
 mod accept;
+mod callbacks;
 mod pipeline;
 
 use clap::ValueEnum;
@@ -15,6 +16,8 @@ use crate::usage::{Group, Groups};
 pub(crate) enum Scenario {
     /// Closed-loop POST /email, the API alone, beside a bare handler
     Accept,
+    /// Calls to ten services, then the latency of nine while one hangs
+    Callbacks,
     /// 50,000 e-mails from the first POST to the last `delivered`, then latencies at a third of that
     Pipeline,
 }
@@ -24,6 +27,7 @@ impl Scenario {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Callbacks => "callbacks",
             Self::Pipeline => "pipeline",
         }
     }
@@ -32,6 +36,7 @@ impl Scenario {
     pub const fn headline(self) -> &'static str {
         match self {
             Self::Accept => "rps",
+            Self::Callbacks => "per_second",
             Self::Pipeline => "per_second",
         }
     }
@@ -41,6 +46,7 @@ impl Scenario {
         progress(&format!("{}: preparing", self.name()));
         match self {
             Self::Accept => accept::run(arguments).await,
+            Self::Callbacks => callbacks::run(arguments).await,
             Self::Pipeline => pipeline::run(arguments).await,
         }
     }

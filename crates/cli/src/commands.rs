@@ -1,5 +1,6 @@
 //! Every command.
 
+mod callback;
 mod config;
 mod doctor;
 mod key;
@@ -8,6 +9,7 @@ mod provider;
 mod queues;
 mod send;
 mod service;
+mod suppression;
 mod template;
 mod timeline;
 
@@ -31,6 +33,12 @@ pub(crate) enum Command {
     /// Providers: who delivers a channel
     #[command(subcommand)]
     Provider(provider::Provider),
+    /// Callbacks: where a service hears what became of its messages
+    #[command(subcommand)]
+    Callback(callback::Callback),
+    /// Suppression: whom a service does not send to
+    #[command(subcommand)]
+    Suppression(suppression::Suppression),
     /// Send a message through the API, as any client would
     #[command(subcommand)]
     Send(send::Send),
@@ -51,6 +59,8 @@ impl Command {
             Self::Key(command) => command.run(cx).await,
             Self::Template(command) => command.run(cx).await,
             Self::Provider(command) => command.run(cx).await,
+            Self::Callback(command) => command.run(cx).await,
+            Self::Suppression(command) => command.run(cx).await,
             Self::Send(command) => command.run(cx).await,
             Self::Timeline(command) => command.run(cx).await,
             Self::Queues(command) => command.run(cx).await,

@@ -15,6 +15,7 @@ mod failure;
 mod format;
 mod logs;
 mod parse;
+mod secret;
 mod table;
 
 use std::io::{self, ErrorKind, Write};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::notification::{Event, Status};
 use crate::reason::Reason;
 use crate::retry::{Next, RetryPolicy};
+use crate::suppression::SuppressionReason;
 use crate::timeline::TimelineEvent;
 
 /// What a provider answered, or failed to.
@@ -124,6 +125,18 @@ impl Verdict {
         }
     }
 
+    /// Its recipient is on the service's suppression list: no provider is asked.
+    #[must_use]
+    pub fn suppressed(reason: SuppressionReason) -> Self {
+        Self {
+            status: after(Event::Suppressed),
+            event: TimelineEvent::Failed,
+            reason: Some(reason.reason()),
+            retry_after: None,
+            counted: false,
+        }
+    }
+
     /// It was not tried and waits.
     #[must_use]
     pub const fn hold(reason: Reason, wait: Duration) -> Self {
@@ -204,6 +217,16 @@ mod tests {
             verdict(&failed, 48),
             Verdict::give_up(Reason::AttemptsExhausted)
         );
+    }
+
+    #[test]
+    fn a_suppressed_message_is_final_without_an_attempt() {
+        for reason in SuppressionReason::ALL {
+            let verdict = Verdict::suppressed(*reason);
+            assert_eq!(verdict.status, Status::PermanentFailure);
+            assert_eq!(verdict.reason, Some(reason.reason()));
+            assert!(!verdict.counted && verdict.retry_after.is_none());
+        }
     }
 
     #[test]

@@ -27,6 +27,15 @@ id!(
     /// One outbound message. UUIDv7: primary key, partition key, AMQP id, idempotency key.
     NotificationId
 );
+id!(
+    /// A service's registration of a URL that is told of changes.
+    CallbackId
+);
+id!(
+    /// One change that a service is told of; it is the call's `webhook-id`. Derived from the
+    /// notification's id, whose time it carries.
+    CallbackEventId
+);
 
 /// Mints an id for anything that is not partitioned.
 #[must_use]

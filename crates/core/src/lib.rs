@@ -32,9 +32,12 @@ pub mod provider;
 pub mod receipt;
 pub mod retry;
 pub mod sender_domain;
+pub mod suppression;
 pub mod timeline;
+pub mod unsubscribe;
 
 pub mod breaker;
 pub mod queue;
 pub mod schedule;
 pub mod task;
+pub mod webhook;

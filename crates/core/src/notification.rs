@@ -42,6 +42,10 @@ text_enum! {
         GaveUp = "gave-up",
         /// It was withdrawn.
         Cancelled = "cancelled",
+        /// Its recipient is on the service's suppression list.
+        Suppressed = "suppressed",
+        /// Too much time has passed since it should have been sent.
+        TimedOut = "timed-out",
         /// A receipt: delivered.
         Delivered = "delivered",
         /// A receipt: permanent failure.
@@ -79,18 +83,26 @@ impl Status {
             Event::TemporaryFailure => Self::TemporaryFailure,
             Event::Delivered => Self::Delivered,
             Event::PermanentFailure => Self::PermanentFailure,
-            Event::GaveUp | Event::Cancelled => {
+            Event::GaveUp => return self.if_created(Self::TechnicalFailure),
+            Event::Cancelled => return self.if_created(Self::Cancelled),
+            Event::Suppressed => return self.if_created(Self::PermanentFailure),
+            Event::TimedOut => {
                 return match self {
-                    Self::Created => Some(match event {
-                        Event::Cancelled => Self::Cancelled,
-                        _ => Self::TechnicalFailure,
-                    }),
+                    Self::Created => Some(Self::TechnicalFailure),
+                    Self::Sending | Self::Pending | Self::Sent => Some(Self::TemporaryFailure),
                     _ => None,
                 };
             }
         };
         match (self.height(), target.height()) {
             (Some(now), Some(then)) if then > now => Some(target),
+            _ => None,
+        }
+    }
+
+    const fn if_created(self, target: Self) -> Option<Self> {
+        match self {
+            Self::Created => Some(target),
             _ => None,
         }
     }
@@ -136,6 +148,13 @@ impl Status {
     #[must_use]
     pub const fn is_completed(self) -> bool {
         self.is_final() || matches!(self, Self::Sent)
+    }
+
+    /// Every status that is completed.
+    #[must_use]
+    pub fn completed() -> Vec<Self> {
+        let all = Self::ALL.iter().copied();
+        all.filter(|status| status.is_completed()).collect()
     }
 
     /// Reads a status filter: `failed` stands for every failure (GOV.UK's API).
@@ -193,6 +212,8 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let once = run(&events);
+            let highest = events.iter().filter_map(|event| Status::Created.on(*event)).max_by_key(|s| s.height());
+            prop_assert_eq!(Some(once), highest);
             let len = events.len();
             events.rotate_left((seed as usize) % len);
             events.reverse();
@@ -209,6 +230,31 @@ mod tests {
                 assert_eq!(status.on(*event), None);
             }
         }
+    }
+
+    #[test]
+    fn only_what_was_not_sent_yet_is_suppressed() {
+        for status in Status::ALL {
+            let after = status.on(Event::Suppressed);
+            let created = *status == Status::Created;
+            assert_eq!(after, created.then_some(Status::PermanentFailure));
+        }
+    }
+
+    #[test]
+    fn time_ends_what_is_open_and_a_late_receipt_still_counts_where_a_provider_had_it() {
+        for status in Status::ALL {
+            let after = match status {
+                Status::Created => Some(Status::TechnicalFailure),
+                Status::Sending | Status::Pending | Status::Sent => Some(Status::TemporaryFailure),
+                _ => None,
+            };
+            assert_eq!(status.on(Event::TimedOut), after, "{status}");
+        }
+        assert_eq!(
+            run(&[Event::Accepted, Event::TimedOut, Event::Delivered]),
+            Status::Delivered
+        );
     }
 
     #[test]

@@ -35,6 +35,10 @@ text_enum! {
         SesCallbacks = "ses-callbacks",
         /// Receipts for SMS.
         SmsCallbacks = "sms-callbacks",
+        /// Calls to services.
+        Callbacks = "callbacks",
+        /// Calls to services that failed before: they delay no first call.
+        CallbacksRetry = "callbacks-retry",
     }
 }
 
@@ -47,7 +51,8 @@ pub const INBOXES: [Queue; 5] = [
     Queue::DatabaseBulk,
 ];
 
-/// The queues whose ids are delivered; each gets lane markers and has a watermark.
+/// The queues whose ids are delivered; each gets lane markers and has a watermark, as do
+/// [`CALLBACKS`].
 pub const DELIVERY: [Queue; 7] = [
     Queue::Priority,
     Queue::SendEmail,
@@ -61,7 +66,16 @@ pub const DELIVERY: [Queue; 7] = [
 /// The queues of receipts.
 pub const RECEIPTS: [Queue; 2] = [Queue::SesCallbacks, Queue::SmsCallbacks];
 
+/// The queues of calls to services.
+pub const CALLBACKS: [Queue; 2] = [Queue::Callbacks, Queue::CallbacksRetry];
+
 impl Queue {
+    /// Every queue of ids: a lost message is found by its lane's watermark, and its rows are the
+    /// truth.
+    pub fn lanes() -> impl Iterator<Item = Self> {
+        DELIVERY.into_iter().chain(CALLBACKS)
+    }
+
     /// The accept inbox of a message.
     #[must_use]
     pub const fn inbox(channel: Channel, lane: Lane, high_volume: bool) -> Self {

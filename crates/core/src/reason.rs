@@ -55,6 +55,18 @@ text_enum! {
         ReceiptDelayed = "receipt-delayed",
         /// The recipient complained.
         ReceiptComplaint = "receipt-complaint",
+        /// The recipient is on the service's suppression list: its address bounced.
+        SuppressedHardBounce = "suppressed-hard-bounce",
+        /// The recipient is on the service's suppression list: they complained.
+        SuppressedComplaint = "suppressed-complaint",
+        /// The recipient is on the service's suppression list: they unsubscribed.
+        SuppressedUnsubscribed = "suppressed-unsubscribed",
+        /// The recipient is on the service's suppression list: somebody put them there.
+        SuppressedManual = "suppressed-manual",
+        /// The provider never reported what became of it.
+        NoReceipt = "no-receipt",
+        /// It could not be handed to a provider for days.
+        NeverSent = "never-sent",
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Service {
     pub email_from: String,
     /// The channels it may use.
     pub channels: Vec<Channel>,
+    /// Its e-mail carries our own unsubscribe link where a request names none.
+    #[serde(default)]
+    pub one_click_unsubscribe: bool,
 }
 
 /// A reply-to address or SMS sender.
@@ -134,6 +137,7 @@ impl NewService {
             region,
             email_from,
             channels: Channel::ALL.to_vec(),
+            one_click_unsubscribe: false,
         })
     }
 }
@@ -224,6 +228,7 @@ mod tests {
             region: "GB".into(),
             email_from: "demo".into(),
             channels: Channel::ALL.to_vec(),
+            one_click_unsubscribe: false,
         }
     }
 

@@ -8,11 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub mod apply_receipts;
+pub mod call_service;
 pub mod deliver;
 pub mod mark_lane;
 pub mod save_notifications;
 
 pub use apply_receipts::ApplyReceipts;
+pub use call_service::CallService;
 pub use deliver::Deliver;
 pub use mark_lane::MarkLane;
 pub use save_notifications::SaveNotification;
@@ -26,9 +28,10 @@ pub trait Task: Serialize + DeserializeOwned {
 }
 
 /// Every task's name, in one list.
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 5] = [
     SaveNotification::NAME,
     Deliver::NAME,
     MarkLane::NAME,
     ApplyReceipts::NAME,
+    CallService::NAME,
 ];

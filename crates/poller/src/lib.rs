@@ -8,13 +8,17 @@
 
 mod backlog;
 mod markers;
+mod outbox;
+mod parked;
 mod publish;
 mod relay;
 mod rescue;
 mod schedules;
+mod timeouts;
 
 use carillon_amqp::Publisher;
 use carillon_runtime::{App, ticker};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How often the register is looked at; slots are minutes apart at the least.
@@ -29,6 +33,7 @@ const BACKLOG_INTERVAL: std::time::Duration = std::time::Duration::from_secs(15)
 /// When the settings do not make sense.
 pub async fn run(app: App) -> anyhow::Result<()> {
     let store = carillon_connect::store(&app.settings, "carillon-poller")?;
+    let direct = carillon_connect::direct_store(&app.settings, "carillon-poller")?;
     let amqp = carillon_connect::broker(&app.settings, "carillon-poller")?;
     let publisher = Publisher::new(amqp);
     let publishing = app.health.component("amqp-publisher");
@@ -46,13 +51,23 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let settings = &app.settings.poller;
     let delivery = &app.settings.delivery;
     let grace = delivery.lease + delivery.unstarted_limit + rescue::MARGIN;
+    let give_up_after = app.settings.sending.give_up_after;
     let rescue = rescue::Rescue::default();
     let markers = markers::Markers::default();
+    let events_written = Notify::new();
     let shutdown = &app.shutdown;
     tokio::join!(
         ticker::every(settings.relay_interval, shutdown, "relay", async || {
             relay::all_due(&store, &publisher, shutdown).await
         }),
+        ticker::every_or_woken(
+            settings.relay_interval,
+            shutdown,
+            "outbox",
+            &events_written,
+            async || outbox::all_due(&store, &publisher, shutdown).await
+        ),
+        outbox::listen(&direct, &events_written, shutdown),
         ticker::every(settings.marker_interval, shutdown, "markers", async || {
             markers
                 .round(&store, &publisher, settings.marker_interval)
@@ -62,10 +77,14 @@ pub async fn run(app: App) -> anyhow::Result<()> {
             rescue.round(&store, grace, shutdown).await
         }),
         ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
-            backlog::measure(&store).await
+            backlog::measure(&store).await?;
+            outbox::measure(&store).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
-            schedules::run_what_is_due(&store).await
+            schedules::run_what_is_due(&store, give_up_after, shutdown).await
+        }),
+        ticker::every(parked::INTERVAL, shutdown, "parked", async || {
+            parked::bring_back(&store, &publisher, shutdown).await
         }),
     );
     stop_publishing.cancel();

@@ -1,10 +1,10 @@
-//! Lane markers: one into every delivery queue, every few seconds while they come out again.
+//! Lane markers: one into every queue of ids, every few seconds while they come out again.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use carillon_amqp::{Outgoing, Publisher};
-use carillon_core::queue::{DELIVERY, Queue};
+use carillon_core::queue::Queue;
 use carillon_core::task::MarkLane;
 use carillon_store::{Store, health, watermark};
 use chrono::{DateTime, Utc};
@@ -44,7 +44,7 @@ impl Markers {
         let now = health::now(store).await?;
         let watermarks: HashMap<String, DateTime<Utc>> =
             watermark::read(store).await?.into_iter().collect();
-        for queue in DELIVERY {
+        for queue in Queue::lanes() {
             let last = self.lanes.lock().get(&queue).copied();
             let recorded = watermarks.get(queue.as_str()).copied();
             let Some(lane) = next(last, recorded, now, interval) else {

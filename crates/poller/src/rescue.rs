@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use carillon_core::reason::Reason;
-use carillon_store::{Store, health, notification};
+use carillon_store::{Store, callback, health, notification};
 use tokio_util::sync::CancellationToken;
 
 /// Between a message's coming out of its queue and its worker's first look at it.
@@ -49,16 +49,22 @@ async fn all(
     while !shutdown.is_cancelled() {
         let lost = notification::rescue_lost(store, BATCH).await?;
         let fallen = notification::rescue_fallen(store, grace, BATCH).await?;
-        report(Reason::LeaseExpired, &lost);
-        report(Reason::FellOut, &fallen);
-        if lost.is_empty() && fallen.is_empty() {
+        let lost_calls = callback::rescue_lost(store, BATCH).await?;
+        let fallen_calls = callback::rescue_fallen(store, grace, BATCH).await?;
+        let n_unwanted = callback::drop_unwanted(store, BATCH).await?;
+        report(Reason::LeaseExpired, "notifications", &lost);
+        report(Reason::FellOut, "notifications", &fallen);
+        report(Reason::LeaseExpired, "calls to services", &lost_calls);
+        report(Reason::FellOut, "calls to services", &fallen_calls);
+        let rescued = [&lost, &fallen, &lost_calls, &fallen_calls];
+        if rescued.iter().all(|queues| queues.is_empty()) && n_unwanted == 0 {
             break;
         }
     }
     Ok(())
 }
 
-fn report(reason: Reason, queues: &[String]) {
+fn report(reason: Reason, what: &'static str, queues: &[String]) {
     for queue in queues {
         metrics::counter!(
             "carillon_rescued_total", "queue" => queue.clone(), "reason" => reason.as_str()
@@ -66,6 +72,6 @@ fn report(reason: Reason, queues: &[String]) {
         .increment(1);
     }
     if !queues.is_empty() {
-        tracing::warn!(n_rows = queues.len(), reason = %reason, "rescued notifications");
+        tracing::warn!(n_rows = queues.len(), reason = %reason, "rescued {what}");
     }
 }

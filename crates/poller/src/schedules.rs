@@ -1,18 +1,30 @@
 //! Running the register: whoever takes a slot's row runs the slot.
 
+use std::time::Duration;
+
 use carillon_core::schedule::{ScheduledTask, register};
-use carillon_store::{Store, health, partition, schedule};
+use carillon_store::{Store, health, partition, provider_reference, schedule};
+use tokio_util::sync::CancellationToken;
+
+use crate::timeouts;
+
+/// Rows that one statement removes.
+const BATCH: i64 = 5_000;
 
 /// Runs every task whose current slot nobody has taken yet. One that fails is logged and tried
 /// again when its slot's taker is given up; the others run.
-pub(crate) async fn run_what_is_due(store: &Store) -> anyhow::Result<()> {
+pub(crate) async fn run_what_is_due(
+    store: &Store,
+    give_up_after: Duration,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
     let now = health::now(store).await?;
     for task in register::ALL {
         let slot = task.slot(now)?;
         if !schedule::take(store, task.name, slot).await? {
             continue;
         }
-        match perform(store, task).await {
+        match perform(store, task, give_up_after, shutdown).await {
             Ok(n) => {
                 schedule::finish(store, task.name, slot).await?;
                 tracing::info!(task.name = task.name, n_rows = n, "scheduled task done");
@@ -34,13 +46,35 @@ pub(crate) async fn run_what_is_due(store: &Store) -> anyhow::Result<()> {
 }
 
 /// The task's work; idempotent, and returns how much there was.
-async fn perform(store: &Store, task: &ScheduledTask) -> anyhow::Result<usize> {
+async fn perform(
+    store: &Store,
+    task: &ScheduledTask,
+    give_up_after: Duration,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<usize> {
     if task.name == register::KEEP_PARTITIONS_AHEAD.name {
         let today = health::now(store).await?.date_naive();
         Ok(partition::ensure_ahead(store, today).await?)
     } else if task.name == register::FORGET_OLD_SLOTS.name {
         Ok(schedule::forget_old(store).await?)
+    } else if task.name == register::TIME_OUT_SENDING.name {
+        timeouts::end_what_stays_open(store, give_up_after, shutdown).await
+    } else if task.name == register::FORGET_PROVIDER_REFERENCES.name {
+        forget_references(store, shutdown).await
     } else {
         anyhow::bail!("{} has no work", task.name)
     }
+}
+
+/// In batches, so that no transaction is long; what is left at shutdown is for the next slot.
+async fn forget_references(store: &Store, shutdown: &CancellationToken) -> anyhow::Result<usize> {
+    let mut n_forgotten = 0;
+    while !shutdown.is_cancelled() {
+        let n = provider_reference::forget_old(store, BATCH).await?;
+        if n == 0 {
+            break;
+        }
+        n_forgotten += n;
+    }
+    Ok(n_forgotten)
 }

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use carillon_core::attempt::Outcome;
+use carillon_core::provider::ProviderKind;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use metrics::{Counter, Histogram, counter, histogram};
@@ -61,6 +62,10 @@ impl<P: Provider> Provider for Instrumented<P> {
 
     fn has_receipts(&self) -> bool {
         self.provider.has_receipts()
+    }
+
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        self.provider.reports_by_reference()
     }
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {

@@ -1,4 +1,4 @@
-//! Calls to e-mail and SMS providers, with typed outcomes.
+//! Calls to e-mail and SMS providers, and to services' own URLs, with typed outcomes.
 //!
 //! A provider turns one [`OutgoingMessage`](outgoing::OutgoingMessage) into one
 //! [`Outcome`](carillon_core::attempt::Outcome) and keeps nothing. It never tries again by itself:
@@ -17,6 +17,7 @@ pub mod provider;
 mod aws;
 pub mod connect;
 pub mod dns;
+pub mod egress;
 pub mod http;
 pub mod instrument;
 pub mod mime;
@@ -26,3 +27,5 @@ pub mod ses;
 pub mod signature;
 pub mod smtp;
 pub mod sns;
+pub mod sns_message;
+pub mod webhook;

@@ -1,6 +1,7 @@
 //! What every provider can do.
 
 use carillon_core::attempt::Outcome;
+use carillon_core::provider::ProviderKind;
 use futures::future::BoxFuture;
 
 use crate::outgoing::OutgoingMessage;
@@ -16,6 +17,12 @@ pub trait Provider: Send + Sync {
     /// Whether it reports what became of a message. Without receipts a message that was handed
     /// over is `sent`, and stays so.
     fn has_receipts(&self) -> bool;
+
+    /// The kind under whose name its receipts come, where they name the provider's reference and
+    /// not our id: the reference must then be kept for them.
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        None
+    }
 
     /// Hands the message over. Failures are outcomes, not errors, and their details hold no
     /// personal data.
@@ -70,6 +77,10 @@ impl<P: Provider + ?Sized> Provider for std::sync::Arc<P> {
         (**self).has_receipts()
     }
 
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        (**self).reports_by_reference()
+    }
+
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {
         (**self).send(message)
     }
@@ -86,6 +97,10 @@ impl<P: Provider + ?Sized> Provider for Box<P> {
 
     fn has_receipts(&self) -> bool {
         (**self).has_receipts()
+    }
+
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        (**self).reports_by_reference()
     }
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {

@@ -1,5 +1,6 @@
 //! Amazon SES, by version 2 of its API: one `SendEmail` per message.
 
+pub mod event;
 mod meaning;
 #[cfg(test)]
 mod tests;

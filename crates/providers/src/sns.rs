@@ -1,6 +1,7 @@
 //! Amazon SNS: one `Publish` to a phone number per message.
 
 mod meaning;
+pub mod receipt;
 mod sender;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::error::BuildError;
 use aws_sdk_sns::types::MessageAttributeValue;
 use carillon_core::attempt::Outcome;
-use carillon_core::provider::{AwsKeys, SmsType, SnsSettings};
+use carillon_core::provider::{AwsKeys, ProviderKind, SmsType, SnsSettings};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -165,6 +166,10 @@ impl Provider for Sns {
 
     fn has_receipts(&self) -> bool {
         true
+    }
+
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        Some(ProviderKind::Sns)
     }
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {

@@ -5,10 +5,12 @@
 //! `settings/default.toml` describes every key.
 
 mod api;
+mod callbacks;
 mod duration;
 mod error;
 mod pipeline;
 mod process;
+mod receipts;
 mod rules;
 mod sandbox;
 mod secret;
@@ -23,9 +25,11 @@ use config::{Config, File, FileFormat};
 use serde::{Deserialize, Serialize};
 
 pub use api::Api;
+pub use callbacks::Callbacks;
 pub use error::SettingsError;
-pub use pipeline::{Delivery, Email, Poller, Retry, Save};
+pub use pipeline::{Delivery, Email, Poller, Retry, Save, Sending};
 pub use process::{HealthListener, LogFormat, Logging, Shutdown};
+pub use receipts::Receipts;
 pub use sandbox::Sandbox;
 pub use secret::REDACTED;
 pub use security::Security;
@@ -53,12 +57,18 @@ pub struct Settings {
     pub email: Email,
     /// Handing messages to providers.
     pub delivery: Delivery,
+    /// Ending what stays open.
+    pub sending: Sending,
     /// Trying again.
     pub retry: Retry,
     /// Relaying and rescuing.
     pub poller: Poller,
     /// Saving accepted messages.
     pub save: Save,
+    /// Calls to services.
+    pub callbacks: Callbacks,
+    /// Whose receipts are taken.
+    pub receipts: Receipts,
     /// The stand-in provider.
     pub sandbox: Sandbox,
     /// Logs.

@@ -16,6 +16,7 @@ diesel::table! {
         email_from -> Text,
         channels -> Array<Text>,
         created_at -> Timestamptz,
+        one_click_unsubscribe -> Bool,
     }
 }
 
@@ -85,6 +86,34 @@ diesel::table! {
         settings -> Jsonb,
         updated_at -> Timestamptz,
         sealed_credentials -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    suppressions (service_id, channel, recipient, reason) {
+        service_id -> Uuid,
+        channel -> Text,
+        recipient -> Text,
+        reason -> Text,
+        source_notification_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    service_callbacks (id) {
+        id -> Uuid,
+        service_id -> Uuid,
+        kind -> Text,
+        url -> Text,
+        sealed_token -> Bytea,
+        sealed_secrets -> Bytea,
+        active -> Bool,
+        disabled_reason -> Nullable<Text>,
+        n_failures -> Int4,
+        paused_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 

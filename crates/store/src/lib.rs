@@ -17,17 +17,22 @@ mod statement;
 
 pub mod api_key;
 pub mod backlog;
+pub mod callback;
 pub mod diagnosis;
 pub mod health;
 pub mod migrate;
 pub mod notification;
+pub mod parked_receipt;
 pub mod partition;
 pub mod provider;
+pub mod provider_reference;
 pub mod quarantine;
 pub mod schedule;
 pub mod seal;
 pub mod service;
+pub mod suppression;
 pub mod template;
+pub mod wake;
 pub mod watermark;
 
 pub use error::{Error, Result};

@@ -21,6 +21,7 @@ struct ServiceRow {
     region: String,
     email_from: String,
     channels: Vec<Channel>,
+    one_click_unsubscribe: bool,
 }
 
 impl From<ServiceRow> for Service {
@@ -34,6 +35,7 @@ impl From<ServiceRow> for Service {
             region,
             email_from,
             channels,
+            one_click_unsubscribe,
         } = row;
         Self {
             id,
@@ -44,6 +46,7 @@ impl From<ServiceRow> for Service {
             region,
             email_from,
             channels,
+            one_click_unsubscribe,
         }
     }
 }
@@ -62,6 +65,7 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         region,
         email_from,
         channels,
+        one_click_unsubscribe,
     } = service.clone();
     let row = ServiceRow {
         id,
@@ -72,6 +76,7 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         region,
         email_from,
         channels,
+        one_click_unsubscribe,
     };
     let insert = diesel::insert_into(services::table).values(row);
     let sender = AddSender {
@@ -124,6 +129,8 @@ pub struct Changes {
     pub restricted: Option<bool>,
     /// Whether its inbox is apart.
     pub high_volume: Option<bool>,
+    /// Whether its e-mail gets our own unsubscribe link.
+    pub one_click_unsubscribe: Option<bool>,
 }
 
 /// Changes a service.
@@ -131,7 +138,14 @@ pub struct Changes {
 /// # Errors
 /// [`crate::Error::Gone`] when there is none.
 pub async fn update(store: &Store, id: ServiceId, changes: &Changes) -> Result<Service> {
-    if changes.active.is_none() && changes.restricted.is_none() && changes.high_volume.is_none() {
+    let Changes {
+        active,
+        restricted,
+        high_volume,
+        one_click_unsubscribe,
+    } = changes;
+    let changed = [active, restricted, high_volume, one_click_unsubscribe];
+    if changed.iter().all(|change| change.is_none()) {
         return read(store, id).await;
     }
     let mut conn = store.connection().await?;

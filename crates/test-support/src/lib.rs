@@ -13,7 +13,9 @@ mod ports;
 mod process;
 mod rabbitmq;
 mod servers;
+mod sns_signer;
 mod stack;
+mod webhook_receiver;
 mod wire_fault;
 
 pub use database::TestDatabase;
@@ -25,5 +27,7 @@ pub use ports::free_port;
 pub use process::Process;
 pub use rabbitmq::{amqp_url, prefix};
 pub use servers::{OwnPostgres, OwnRabbitmq};
+pub use sns_signer::SnsSigner;
 pub use stack::{Member, Stack, StackOptions};
+pub use webhook_receiver::WebhookReceiver;
 pub use wire_fault::{Step, WireFault};

@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 pub(crate) use in_hand::IdInHand;
 
+use crate::waker::Waker;
 use content::{Contents, NotSendable};
 use marker::{Answer, Marker};
 use routes::{Route, Routes};
@@ -88,13 +89,13 @@ impl Deliveries {
     /// How often [`refresh_routes`](Self::refresh_routes) is worth its statement.
     pub const REFRESH_ROUTES_EVERY: Duration = Routes::REFRESH_EVERY;
 
-    pub fn new(app: &App, store: Store) -> Result<Self, SetupError> {
+    pub fn new(app: &App, store: Store, waker: Waker) -> Result<Self, SetupError> {
         let settings = &app.settings;
         let timeout = settings.delivery.provider_timeout;
         Ok(Self {
             contents: Contents::new(store.clone(), settings.email.domain.clone()),
             routes: Routes::new(store.clone(), &settings.sandbox.url, timeout)?,
-            marker: Marker::start(store.clone(), &app.tasks),
+            marker: Marker::start(store.clone(), &app.tasks, waker),
             lease: settings.delivery.lease,
             call_needs: timeout + Duration::from_secs(2),
             retry_scale: settings.retry.scale,
@@ -151,6 +152,9 @@ impl Deliveries {
     /// Everything that can be known before the call; an error is a verdict without one.
     async fn prepare(&self, held: &Held) -> Result<(OutgoingMessage, Arc<Route>), Verdict> {
         let row = &held.row;
+        if let Some(reason) = row.suppressed_for() {
+            return Err(Verdict::suppressed(reason));
+        }
         let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
         if attempt > self.policy(row).max_attempts {
             // Its worker vanished on the last attempt, so no verdict was written then.
@@ -213,6 +217,7 @@ impl Deliveries {
         });
         let mut marking = marking(held, verdict, Some(route.provider.name()), detail);
         marking.reference = reference(&outcome).map(ToOwned::to_owned);
+        marking.referenced_by = route.provider.reports_by_reference();
         marking
     }
 
@@ -247,6 +252,7 @@ fn marking(held: &Held, verdict: Verdict, provider: Option<&str>, detail: Value)
         status,
         provider: provider.map(ToOwned::to_owned),
         reference: None,
+        referenced_by: None,
         event,
         reason,
         retry_after,

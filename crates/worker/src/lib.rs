@@ -16,6 +16,7 @@ mod patience;
 mod quarantine;
 mod roles;
 mod tasks;
+mod waker;
 
 use carillon_amqp::{Consumers, Publisher};
 use carillon_runtime::App;

@@ -1,12 +1,13 @@
 //! The registry: which runner handles each queue.
 
 mod apply_receipts;
+mod call_service;
 mod deliver;
 mod mark_lane;
 mod save_notifications;
 
 use carillon_amqp::{Delivery, Subscription, topology};
-use carillon_core::queue::{DELIVERY, INBOXES, RECEIPTS};
+use carillon_core::queue::{CALLBACKS, DELIVERY, INBOXES, Queue, RECEIPTS};
 use tokio::sync::mpsc;
 
 use crate::context::Context;
@@ -20,6 +21,10 @@ const SAVE_PREFETCH: u16 = 60;
 const DELIVER_PREFETCH: u16 = 8;
 /// Unsettled receipt messages.
 const RECEIPT_PREFETCH: u16 = 200;
+
+/// Unsettled messages of calls, each up to a hundred ids of one endpoint: more than the windows of
+/// many endpoints that hang together, so that their messages keep no other's waiting.
+const CALL_PREFETCH: u16 = 256;
 
 /// Starts the runner of every queue in the roles and returns what they consume.
 pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscription> {
@@ -71,5 +76,38 @@ pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscripti
             Ok(())
         });
     }
+    let queues = CALLBACKS.into_iter().filter(|queue| roles.include(*queue));
+    let queues: Vec<_> = queues
+        .map(|queue| {
+            (
+                queue,
+                subscribe(topology::name(prefix, queue), CALL_PREFETCH),
+            )
+        })
+        .collect();
+    if !queues.is_empty() {
+        start_calls(cx, queues);
+    }
     subscriptions
+}
+
+/// One runner for both queues, for they share slots and endpoints.
+fn start_calls(cx: &Context, queues: Vec<(Queue, mpsc::Receiver<Delivery>)>) {
+    let (tasks, runner) = mpsc::channel(BUFFER);
+    for (queue, mut deliveries) in queues {
+        let tasks = tasks.clone();
+        cx.tasks.spawn_essential("calls-intake", async move {
+            while let Some(delivery) = deliveries.recv().await {
+                if tasks.send((queue, delivery)).await.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+    }
+    let cx_here = cx.clone();
+    cx.tasks.spawn_essential("call-service", async move {
+        call_service::run(&cx_here, runner).await;
+        Ok(())
+    });
 }

@@ -1,10 +1,12 @@
 //! Management under `/api`: for platform administrators.
 
+pub(crate) mod callback;
 pub(crate) mod key;
 mod parsed;
 pub(crate) mod provider;
 pub(crate) mod sender_domain;
 pub(crate) mod service;
+pub(crate) mod suppression;
 pub(crate) mod template;
 pub(crate) mod timeline;
 

@@ -21,6 +21,35 @@ type Env = BTreeMap<&'static str, String>;
 pub(super) async fn run(address: SocketAddr, env: &Env) -> anyhow::Result<Target> {
     let demo = carillon(env, &["service", "demo", "--format", "env"]).await?;
     let (service_id, key) = (exported(&demo, "SERVICE_ID")?, exported(&demo, "API_KEY")?);
+    with_template(address, env, service_id, &key).await
+}
+
+/// Makes a service of this name with a key and the template.
+pub(super) async fn another(address: SocketAddr, env: &Env, name: &str) -> anyhow::Result<Target> {
+    let service = carillon_json(env, &["service", "create", name]).await?;
+    let service_id = text(&service, "id")?;
+    let create = ["key", "create", &service_id, "live", "--type", "live"];
+    let key = text(&carillon_json(env, &create).await?, "key")?;
+    with_template(address, env, service_id, &key).await
+}
+
+/// Registers a callback for delivery statuses.
+pub(super) async fn call_back(env: &Env, service_id: &str, url: &str) -> anyhow::Result<()> {
+    let mut env = env.clone();
+    env.insert(
+        "CARILLON_CALLBACK_TOKEN",
+        "the token of a benchmark".to_owned(),
+    );
+    let add = ["callback", "add", service_id, "delivery-status", url];
+    carillon(&env, &add).await.map(|_| ())
+}
+
+async fn with_template(
+    address: SocketAddr,
+    env: &Env,
+    service_id: String,
+    key: &str,
+) -> anyhow::Result<Target> {
     let create = [
         "template",
         "create",
@@ -29,10 +58,9 @@ pub(super) async fn run(address: SocketAddr, env: &Env) -> anyhow::Result<Target
         "--channel",
         "email",
     ];
-    let texts = ["--subject", SUBJECT, "--body", BODY, "--format", "json"];
-    let made = carillon(env, &[create, texts].concat()).await?;
-    let made: Value = serde_json::from_str(&made).context("carillon template create")?;
-    let template_id = made["id"].as_str().context("a template without an id")?;
+    let texts = ["--subject", SUBJECT, "--body", BODY];
+    let made = carillon_json(env, &[&create[..], &texts[..]].concat()).await?;
+    let template_id = text(&made, "id")?;
     // A full key ends in its secret, a UUID.
     let secret = key
         .get(key.len().saturating_sub(36)..)
@@ -41,8 +69,20 @@ pub(super) async fn run(address: SocketAddr, env: &Env) -> anyhow::Result<Target
         address,
         service_id,
         secret: secret.to_owned(),
-        template_id: template_id.to_owned(),
+        template_id,
     })
+}
+
+async fn carillon_json(env: &Env, args: &[&str]) -> anyhow::Result<Value> {
+    let printed = carillon(env, &[args, &["--format", "json"][..]].concat()).await?;
+    serde_json::from_str(&printed).with_context(|| format!("carillon {}", args.join(" ")))
+}
+
+fn text(answer: &Value, field: &str) -> anyhow::Result<String> {
+    let value = answer[field].as_str();
+    Ok(value
+        .with_context(|| format!("no {field} in the answer"))?
+        .to_owned())
 }
 
 async fn carillon(env: &Env, args: &[&str]) -> anyhow::Result<String> {

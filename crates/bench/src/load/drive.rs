@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const BROKEN_LIMIT: u64 = 20;
 
 struct Run {
-    target: Target,
+    targets: Vec<Target>,
     pace: Pace,
     until: Until,
     seed: u64,
@@ -48,19 +48,21 @@ struct Run {
 /// Connections of every scenario.
 const CONNECTIONS: usize = 64;
 
-/// Sends over 64 connections and returns what came of it.
+/// Sends over 64 connections, to the services in turn, and returns what came of it. All targets
+/// are of one API.
 pub(crate) async fn drive(
-    target: &Target,
+    targets: &[Target],
     pace: Pace,
     until: Until,
     seed: u64,
 ) -> anyhow::Result<Tally> {
+    let address = targets.first().context("a target")?.address;
     let mut connections = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(target.address).await?);
+        connections.push(Connection::open(address).await?);
     }
     let run = Arc::new(Run {
-        target: target.clone(),
+        targets: targets.to_vec(),
         pace,
         until,
         seed,
@@ -80,7 +82,12 @@ pub(crate) async fn drive(
 }
 
 async fn send(run: Arc<Run>, mut connection: Connection) -> anyhow::Result<Tally> {
-    let mut email = Email::new(&run.target, run.seed)?;
+    let emails = run
+        .targets
+        .iter()
+        .map(|target| Email::new(target, run.seed));
+    let mut emails = emails.collect::<anyhow::Result<Vec<_>>>()?;
+    let address = run.targets[0].address;
     let mut tally = Tally::new()?;
     loop {
         let number = run.next.fetch_add(1, Ordering::Relaxed);
@@ -91,16 +98,14 @@ async fn send(run: Arc<Run>, mut connection: Connection) -> anyhow::Result<Tally
         if matches!(run.pace, Pace::PerSecond(_)) {
             sleep_until(start).await;
         }
+        let n_emails = emails.len() as u64;
+        let email = &mut emails[(number % n_emails) as usize];
         match timeout(PATIENCE, connection.exchange(email.to(number)?)).await {
             Ok(Ok(status)) => tally.answered(status, start.elapsed()),
             Ok(Err(_)) | Err(_) => {
                 tally.n_broken += 1;
-                ensure!(
-                    tally.n_broken < BROKEN_LIMIT,
-                    "{} does not answer",
-                    run.target.address
-                );
-                connection = Connection::open(run.target.address).await?;
+                ensure!(tally.n_broken < BROKEN_LIMIT, "{address} does not answer");
+                connection = Connection::open(address).await?;
             }
         }
     }

@@ -6,6 +6,7 @@ mod fill;
 mod flat;
 mod floor;
 mod steady;
+mod told;
 mod watch;
 
 use std::time::Duration;
@@ -56,13 +57,13 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
         steady.report(&mut report);
         lost += steady.lost;
         duplicated += steady.duplicated;
+        let told = told::run(&ready, n_rounds, arguments.seed).await?;
+        report.set("per_second_with_callbacks", rounded(told));
     }
     report.set("lost", lost.into());
     report.set("duplicated", duplicated.into());
     report.set("peak_rss_mb", ready.installation.peak_rss_mb()?.into());
     report.set("idle_rss_mb", ready.idle_rss_mb.clone().into());
-    // Services' callbacks are not built yet.
-    report.set("per_second_with_callbacks", Value::Null);
     if let Some(burst) = middle(&bursts) {
         report.set("cpu_us_per_message", burst.cpu.clone().into());
         report.set("cpu_us_per_message_system", rounded(burst.system_us));

@@ -16,5 +16,24 @@ pub const FORGET_OLD_SLOTS: ScheduledTask = ScheduledTask {
     purpose: "remove schedule slots older than thirty days",
 };
 
+/// Ends what has been open for too long.
+pub const TIME_OUT_SENDING: ScheduledTask = ScheduledTask {
+    name: "time-out-sending",
+    cron: "0 23 * * * *",
+    purpose: "end messages that were never sent, or of which no receipt came, in [sending] give_up_after_h",
+};
+
+/// Removes references that no receipt will name any more.
+pub const FORGET_PROVIDER_REFERENCES: ScheduledTask = ScheduledTask {
+    name: "forget-provider-references",
+    cron: "0 37 * * * *",
+    purpose: "remove provider references older than four days",
+};
+
 /// The list.
-pub const ALL: &[ScheduledTask] = &[KEEP_PARTITIONS_AHEAD, FORGET_OLD_SLOTS];
+pub const ALL: &[ScheduledTask] = &[
+    KEEP_PARTITIONS_AHEAD,
+    FORGET_OLD_SLOTS,
+    TIME_OUT_SENDING,
+    FORGET_PROVIDER_REFERENCES,
+];

@@ -30,3 +30,21 @@ pub(super) mod seconds {
         to.serialize_u64(value.as_secs())
     }
 }
+
+/// For keys that end in `_h`.
+pub(super) mod hours {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// The seconds of an hour.
+    const HOUR: u64 = 3_600;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u32::deserialize(from).map(|n| Duration::from_secs(u64::from(n) * HOUR))
+    }
+
+    pub fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(value.as_secs() / HOUR)
+    }
+}

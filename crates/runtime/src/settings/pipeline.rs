@@ -31,6 +31,15 @@ pub struct Delivery {
     pub unstarted_limit: Duration,
 }
 
+/// `[sending]`
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sending {
+    /// A message that is still open after this time is ended.
+    #[serde(rename = "give_up_after_h", with = "duration::hours")]
+    pub give_up_after: Duration,
+}
+
 /// `[retry]`
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

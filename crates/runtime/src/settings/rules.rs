@@ -20,24 +20,31 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_ranges(settings)?;
     check_lease(settings)?;
     let Settings {
+        callbacks,
         retry,
         security,
         telemetry,
         ..
     } = settings;
-    // Written so that NaN is refused as well.
-    if !(retry.scale > 0.0 && retry.scale <= 1.0) {
-        return Err(SettingsError::rule(
-            "retry.scale",
-            format!("must be above 0 and at most 1, not {}", retry.scale),
-        ));
-    }
+    check_scale("retry.scale", retry.scale)?;
+    check_scale("callbacks.retry_scale", callbacks.retry_scale)?;
+    check_give_up(settings)?;
+    settings.receipts.sns_topics()?;
     if security.encryption_keys.is_some() {
         security.encryption_keys()?;
     }
     EnvFilter::try_new(&telemetry.filter)
         .map(drop)
         .map_err(|error| SettingsError::rule("telemetry.filter", error.to_string()))
+}
+
+fn check_scale(key: &'static str, scale: f64) -> Result<(), SettingsError> {
+    // Written so that NaN is refused as well.
+    if scale > 0.0 && scale <= 1.0 {
+        return Ok(());
+    }
+    let rule = format!("must be above 0 and at most 1, not {scale}");
+    Err(SettingsError::rule(key, rule))
 }
 
 fn check_required(settings: &Settings) -> Result<(), SettingsError> {
@@ -61,6 +68,7 @@ fn check_ranges(settings: &Settings) -> Result<(), SettingsError> {
         retry,
         poller,
         save,
+        callbacks,
         sandbox,
         shutdown,
         ..
@@ -117,6 +125,13 @@ fn check_ranges(settings: &Settings) -> Result<(), SettingsError> {
         ),
         ("save.batch_rows", 1, wide(save.batch_rows)),
         ("save.batch_wait_ms", 0, millis(save.batch_wait)),
+        ("callbacks.timeout_ms", 1, millis(callbacks.timeout)),
+        ("callbacks.in_flight", 1, wide(callbacks.in_flight)),
+        (
+            "callbacks.in_flight_per_endpoint",
+            1,
+            wide(callbacks.in_flight_per_endpoint),
+        ),
         ("sandbox.receipt_delay_ms", 0, millis(sandbox.receipt_delay)),
         (
             "sandbox.throttle_per_second",
@@ -146,16 +161,37 @@ fn seconds(duration: Duration) -> u64 {
     duration.as_secs()
 }
 
-fn check_lease(settings: &Settings) -> Result<(), SettingsError> {
-    let delivery = &settings.delivery;
-    if delivery.lease > delivery.provider_timeout + LEASE_MARGIN {
+/// Longer than messages are kept makes no sense.
+const LONGEST_OPEN_H: u64 = 500;
+
+fn check_give_up(settings: &Settings) -> Result<(), SettingsError> {
+    let hours = seconds(settings.sending.give_up_after) / 3_600;
+    if (1..=LONGEST_OPEN_H).contains(&hours) {
         return Ok(());
     }
-    let rule = format!(
-        "must exceed delivery.provider_timeout_ms ({} ms) by more than {} s, not be {} s",
-        millis(delivery.provider_timeout),
-        seconds(LEASE_MARGIN),
-        seconds(delivery.lease),
-    );
-    Err(SettingsError::rule("delivery.lease_s", rule))
+    let rule = format!("must be from 1 to {LONGEST_OPEN_H}, not {hours}");
+    Err(SettingsError::rule("sending.give_up_after_h", rule))
+}
+
+fn check_lease(settings: &Settings) -> Result<(), SettingsError> {
+    let lease = settings.delivery.lease;
+    let calls = [
+        (
+            "delivery.provider_timeout_ms",
+            settings.delivery.provider_timeout,
+        ),
+        ("callbacks.timeout_ms", settings.callbacks.timeout),
+    ];
+    for (key, timeout) in calls {
+        if lease <= timeout + LEASE_MARGIN {
+            let rule = format!(
+                "must exceed {key} ({} ms) by more than {} s, not be {} s",
+                millis(timeout),
+                seconds(LEASE_MARGIN),
+                seconds(lease),
+            );
+            return Err(SettingsError::rule("delivery.lease_s", rule));
+        }
+    }
+    Ok(())
 }

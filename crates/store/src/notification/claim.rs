@@ -6,6 +6,7 @@ use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{NotificationId, ServiceId, TemplateId};
 use carillon_core::lane::Lane;
+use carillon_core::suppression::{self, SuppressionReason};
 use carillon_core::trace::TraceContext;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -65,6 +66,8 @@ pub struct Claimed {
     /// A number that changes whenever a provider's settings do.
     #[diesel(sql_type = BigInt)]
     pub providers_state: i64,
+    #[diesel(sql_type = Nullable<Text>)]
+    suppressed_for: Option<SuppressionReason>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     trace_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<BigInt>)]
@@ -76,6 +79,15 @@ impl Claimed {
     #[must_use]
     pub fn trace(&self) -> Option<TraceContext> {
         super::trace::recorded(self.trace_id, self.trace_span)
+    }
+
+    /// Why it must not be sent: its recipient was on the service's list when it was claimed. The
+    /// list is not asked about the simulator's recipients, nor about a test key's messages.
+    #[must_use]
+    pub fn suppressed_for(&self) -> Option<SuppressionReason> {
+        let recipient = &self.normalised_recipient;
+        self.suppressed_for
+            .filter(|_| suppression::is_asked(self.key_type, self.channel, recipient))
     }
 }
 

@@ -2,7 +2,8 @@
 -- counted and the lease written before any call, so that a call that vanishes is on record. A
 -- repeat under the same token, after an answer was lost, finds what the first try claimed. The state
 -- of the providers' settings (a handful of rows, read once) goes along, so that no message is
--- delivered by settings that were replaced before its claim.
+-- delivered by settings that were replaced before its claim. So does the reason for which the
+-- recipient is on the service's list, compared as in core::suppression::comparable.
 UPDATE notifications n
 SET attempts = n.attempts + CASE WHEN n.lease_token = c.token THEN 0 ELSE 1 END,
     lease_token = c.token,
@@ -20,4 +21,10 @@ WHERE n.id = ANY ($3)
 RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
     n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation,
-    n.trace_id, n.trace_span, c.providers_state
+    n.trace_id, n.trace_span, c.providers_state,
+    CASE WHEN n.key_type <> 'test' THEN (
+        SELECT min(s.reason)
+        FROM suppressions s
+        WHERE s.service_id = n.service_id AND s.channel = n.channel
+          AND s.recipient = lower(n.normalised_recipient COLLATE "C") COLLATE "default"
+    ) END AS suppressed_for

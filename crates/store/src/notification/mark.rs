@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use carillon_core::id::NotificationId;
 use carillon_core::notification::Status;
+use carillon_core::provider::ProviderKind;
 use carillon_core::reason::Reason;
 use carillon_core::timeline::TimelineEvent;
 use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
@@ -26,6 +27,8 @@ statement! {
         retry_after_ms: Vec<Option<i64>> => Array<Nullable<BigInt>>,
         counted: Vec<bool> => Array<Bool>,
         details: Vec<Value> => Array<Jsonb>,
+        referenced_by: Vec<Option<ProviderKind>> => Array<Nullable<Text>>,
+        completed: Vec<Status> => Array<Text>,
         lowest: NotificationId => SqlUuid,
         highest: NotificationId => SqlUuid,
         actor: String => Text,
@@ -53,6 +56,8 @@ pub struct Marking {
     pub provider: Option<String>,
     /// The provider's id of the message.
     pub reference: Option<String>,
+    /// The kind of provider whose receipts name only that id, and not ours: it is kept for them.
+    pub referenced_by: Option<ProviderKind>,
     /// What goes on the timeline.
     pub event: TimelineEvent,
     /// And why.
@@ -69,20 +74,33 @@ pub struct Marking {
 struct Marked {
     #[diesel(sql_type = SqlUuid)]
     id: NotificationId,
+    #[diesel(sql_type = BigInt)]
+    n_callback_events: i64,
+}
+
+/// What writing a batch of results led to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Marks {
+    /// Results whose lease had been taken away.
+    pub n_late: usize,
+    /// Changes that services are to be told of, and that wait for it.
+    pub n_callback_events: usize,
 }
 
 /// Writes a batch of results and their timeline entries. Results whose lease was taken away change
-/// no status and are written to the timeline only; returns how many those were.
+/// no status and are written to the timeline only.
 ///
 /// # Errors
 /// When PostgreSQL is away: keep the results and try again; a repeat finds its lease gone and adds
 /// at most a late entry. [`crate::Error::Refused`] when it will never take one of them.
-pub async fn mark(store: &Store, batch: &[Marking], actor: &str) -> Result<usize> {
-    let mut n_late = 0;
+pub async fn mark(store: &Store, batch: &[Marking], actor: &str) -> Result<Marks> {
+    let mut marks = Marks::default();
     for round in rounds(batch) {
-        n_late += mark_round(store, &round, actor).await?;
+        let of_round = mark_round(store, &round, actor).await?;
+        marks.n_late += of_round.n_late;
+        marks.n_callback_events += of_round.n_callback_events;
     }
-    Ok(n_late)
+    Ok(marks)
 }
 
 /// Splits a batch so that each round names a notification once, sorted by id: every statement that
@@ -103,12 +121,12 @@ fn rounds(batch: &[Marking]) -> Vec<Vec<&Marking>> {
     rounds
 }
 
-async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<usize> {
+async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<Marks> {
     fn column<T>(batch: &[&Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
         batch.iter().map(|marking| of(marking)).collect()
     }
     let (Some(lowest), Some(highest)) = (batch.first(), batch.last()) else {
-        return Ok(0);
+        return Ok(Marks::default());
     };
     let (lowest, highest) = (lowest.id, highest.id);
     let statement = Mark {
@@ -125,14 +143,21 @@ async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<us
         }),
         counted: column(batch, |m| m.counted),
         details: column(batch, |m| m.detail.clone()),
+        referenced_by: column(batch, |m| m.referenced_by),
+        completed: Status::completed(),
         lowest,
         highest,
         actor: actor.to_owned(),
     };
     let mut conn = store.connection().await?;
     let marked: Vec<Marked> = store.within_deadline(statement.load(&mut conn)).await?;
+    let n_callback_events = marked.as_slice().first().map_or(0, |m| m.n_callback_events);
+    let n_callback_events = usize::try_from(n_callback_events).unwrap_or(0);
     if marked.len() == batch.len() {
-        return Ok(0);
+        return Ok(Marks {
+            n_late: 0,
+            n_callback_events,
+        });
     }
     let marked: HashSet<_> = marked.into_iter().map(|m| m.id).collect();
     let late: Vec<_> = batch.iter().filter(|m| !marked.contains(&m.id)).collect();
@@ -142,5 +167,8 @@ async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<us
         actor: actor.to_owned(),
     };
     store.within_deadline(statement.execute(&mut conn)).await?;
-    Ok(late.len())
+    Ok(Marks {
+        n_late: late.len(),
+        n_callback_events,
+    })
 }

@@ -1,15 +1,27 @@
 -- Applies receipts of one kind, at most one per notification. The status moves only from the
 -- statuses that the event moves; a receipt that was seen before (same provider event) is skipped.
+-- Its consequences are in the same statement: the recipient goes on the service's list, the service
+-- hears of it if it registered, and a receipt that was parked is so no more.
 WITH given AS (
     SELECT *
     FROM unnest(
-        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]
-    ) AS t (id, event_id, provider, provider_reference, at, detail)
+        $1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::text[],
+        $8::text[], $9::text[]
+    ) AS t (
+        id, event_id, provider, provider_reference, at, detail, feedback,
+        suppresses_email, suppresses_number)
 ), c AS MATERIALIZED (
-    SELECT carillon_now() AS now, $7::text[] AS sources, $8::text AS target, $9::bool AS completes,
-           $10::text AS reason, $11::uuid AS lowest, $12::uuid AS highest
-), fresh AS (
-    SELECT given.* FROM given
+    SELECT carillon_now() AS now, $10::text[] AS sources, $11::text AS target, $12::bool AS completes,
+           $13::bool AS complains, $14::text AS reason, $15::text[] AS simulated,
+           $16::uuid AS lowest, $17::uuid AS highest
+), seen AS MATERIALIZED (
+    SELECT n.id, n.status, n.last_seq
+    FROM notifications n
+    WHERE n.id = ANY (ARRAY(SELECT id FROM given))
+      AND n.id >= (SELECT lowest FROM c) AND n.id <= (SELECT highest FROM c)
+), fresh AS MATERIALIZED (
+    SELECT given.*, seen.status, seen.last_seq
+    FROM given JOIN seen USING (id)
     WHERE NOT EXISTS (
         SELECT 1 FROM notification_events e
         WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id
@@ -30,14 +42,55 @@ WITH given AS (
         last_seq = n.last_seq + 1,
         updated_at = c.now
     FROM fresh f, c
-    WHERE n.id = f.id AND n.id >= c.lowest AND n.id <= c.highest
-    RETURNING n.id, n.last_seq, n.trace_id, n.trace_span
+    -- Every entry moves last_seq: what another statement wrote since the timeline was looked at may
+    -- be this very receipt, so the row is left alone and the caller looks again.
+    WHERE n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest
+    RETURNING n.id, n.service_id, n.channel, n.key_type, n.normalised_recipient, n.last_seq, n.status,
+        n.trace_id, n.trace_span, f.status = ANY (c.sources) AS moved
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
     SELECT a.id, a.last_seq, c.now, 'receipt', c.reason, f.provider,
            f.detail || jsonb_build_object('event_id', f.event_id)
     FROM applied a JOIN fresh f USING (id), c
+), listed AS (
+    INSERT INTO suppressions (service_id, channel, recipient, reason, source_notification_id)
+    SELECT s.service_id, s.channel, s.recipient, s.reason, s.id
+    FROM (
+        SELECT a.id, a.service_id, a.channel, a.key_type,
+            lower(a.normalised_recipient COLLATE "C") COLLATE "default" AS recipient,
+            CASE a.channel WHEN 'email' THEN f.suppresses_email ELSE f.suppresses_number END AS reason
+        FROM applied a JOIN fresh f USING (id)
+    ) s, c
+    WHERE s.reason IS NOT NULL AND s.key_type <> 'test' AND NOT s.recipient LIKE ANY (c.simulated)
+      AND EXISTS (SELECT 1 FROM services v WHERE v.id = s.service_id)
+    -- In one order for all, so that none waits for another in a circle.
+    ORDER BY s.service_id, s.channel, s.recipient, s.reason
+    ON CONFLICT DO NOTHING
+), called AS (
+    INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
+        feedback, occurred_at, due_at, wait_reason)
+    SELECT derived_id(a.id, '/' || a.last_seq || '/' || s.kind), s.id, a.service_id, a.id, s.kind,
+        a.status, f.feedback, f.at, c.now, 'new'
+    FROM applied a
+    JOIN fresh f USING (id)
+    JOIN service_callbacks s ON s.service_id = a.service_id AND s.active,
+    c
+    WHERE (s.kind = 'delivery-status' AND a.moved AND c.completes)
+       OR (s.kind = 'complaint' AND c.complains)
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+), outcome AS MATERIALIZED (
+    SELECT seen.id, given.provider, given.event_id, a.trace_id, a.trace_span,
+        f.id IS NULL OR a.id IS NOT NULL AS is_settled
+    FROM seen
+    JOIN given USING (id)
+    LEFT JOIN fresh f USING (id)
+    LEFT JOIN applied a USING (id)
+), unparked AS (
+    DELETE FROM parked_receipts p
+    USING outcome o
+    WHERE o.is_settled AND p.provider = o.provider AND p.event_id = o.event_id
 )
-SELECT id, trace_id, trace_span FROM applied
-UNION ALL
-SELECT id, NULL, NULL FROM given WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.id = given.id)
+SELECT o.id, o.is_settled, o.trace_id, o.trace_span,
+    (SELECT count(*) FROM called) AS n_callback_events
+FROM outcome o

@@ -109,6 +109,7 @@ pub fn service(name: &str) -> Service {
         region: "GB".to_owned(),
         email_from: "demo".to_owned(),
         channels: Channel::ALL.to_vec(),
+        one_click_unsubscribe: false,
     }
 }
 
@@ -133,6 +134,7 @@ pub fn accepted(id: NotificationId, token: Uuid) -> Marking {
         status: Status::Sending,
         provider: Some("sandbox".to_owned()),
         reference: Some("reference-of-mark".to_owned()),
+        referenced_by: None,
         event: TimelineEvent::Attempted,
         reason: None,
         retry_after: None,
@@ -173,8 +175,48 @@ impl Given {
         let id = self.on_its_way().await;
         let token = self.claimed(id).await;
         let late = notification::mark(self, &[accepted(id, token)], "test").await;
-        assert_eq!(late.expect("PostgreSQL answers"), 0);
+        assert_eq!(late.expect("PostgreSQL answers").n_late, 0);
         id
+    }
+
+    /// Makes the service of [`email`] exist, and registers a URL of it for each kind of callback.
+    pub async fn register(&self, kinds: &[&str]) {
+        let service = Service {
+            id: email().service_id,
+            ..service("listening")
+        };
+        carillon_store::service::create(self, &service, "Listening")
+            .await
+            .expect("there is no such service yet");
+        for kind in kinds {
+            let register = format!(
+                "INSERT INTO service_callbacks (id, service_id, kind, url, sealed_token, sealed_secrets)
+                 VALUES (gen_random_uuid(), '{}', '{kind}', 'https://example.org', '', '')",
+                service.id
+            );
+            self.database.execute(&register).await;
+        }
+    }
+
+    /// What services are to be told of a notification, each as `kind status feedback`.
+    pub async fn to_tell(&self, id: NotificationId) -> Vec<String> {
+        let query = format!(
+            "SELECT concat_ws(' ', kind, status, feedback) FROM callback_events
+             WHERE notification_id = '{id}' AND due_at <= carillon_now() AND wait_reason = 'new'
+             ORDER BY occurred_at, kind"
+        );
+        let rows = self.database.client().await.query(&query, &[]).await;
+        let rows = rows.expect("the query is right");
+        rows.into_iter().map(|row| row.get(0)).collect()
+    }
+
+    /// A service's suppression list, each entry as `channel recipient reason`.
+    pub async fn list(&self) -> Vec<String> {
+        let query =
+            "SELECT concat_ws(' ', channel, recipient, reason) FROM suppressions ORDER BY 1";
+        let rows = self.database.client().await.query(query, &[]).await;
+        let rows = rows.expect("the query is right");
+        rows.into_iter().map(|row| row.get(0)).collect()
     }
 
     /// Where a row stands, in words; `gone` if there is none.

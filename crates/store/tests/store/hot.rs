@@ -72,7 +72,7 @@ async fn claims_and_receipts_are_hot_and_marks_are_not() {
 
     let worker = store(url, &[]);
     let markings: Vec<_> = ids.iter().map(|id| accepted(*id, token)).collect();
-    assert_eq!(mark(&worker, &markings, "worker").await.unwrap(), 0);
+    assert_eq!(mark(&worker, &markings, "worker").await.unwrap().n_late, 0);
     drop(worker);
     let marks = updates(&given, &partition, 2 * N).await - claims;
 

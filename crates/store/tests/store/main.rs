@@ -1,5 +1,7 @@
 //! The store against a real PostgreSQL: one file per theme, a database per test.
 
+mod callback_management;
+mod callbacks;
 mod claim;
 mod diagnosis;
 mod given;
@@ -7,8 +9,11 @@ mod hot;
 mod keys;
 mod mark;
 mod migrations;
+mod orders;
 mod outage;
+mod parked;
 mod plans;
+mod provider_references;
 mod providers;
 mod reading;
 mod receipts;
@@ -16,6 +21,11 @@ mod rescue;
 mod save;
 mod schedule;
 mod services;
+mod suppression_list;
+mod suppressions;
 mod tables;
+mod telling;
 mod templates;
+mod time_out;
 mod waiting;
+mod wake;

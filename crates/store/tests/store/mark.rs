@@ -20,7 +20,8 @@ async fn the_holder_of_the_lease_moves_the_status_and_frees_the_row() {
     assert_eq!(
         mark(&given, &[accepted(id, token)], "worker")
             .await
-            .unwrap(),
+            .unwrap()
+            .n_late,
         0
     );
     assert_eq!(
@@ -38,7 +39,8 @@ async fn a_stale_token_changes_no_status_and_leaves_a_late_entry() {
     assert_eq!(
         mark(&given, &[accepted(id, Uuid::new_v4())], "worker")
             .await
-            .unwrap(),
+            .unwrap()
+            .n_late,
         1
     );
     assert_eq!(given.row(id).await, "created attempts=1 on-its-way leased");
@@ -60,7 +62,7 @@ async fn a_mark_repeated_after_a_lost_answer_adds_at_most_a_late_entry() {
     let token = given.claimed(id).await;
     let batch = [accepted(id, token)];
     mark(&given, &batch, "worker").await.unwrap();
-    assert_eq!(mark(&given, &batch, "worker").await.unwrap(), 1);
+    assert_eq!(mark(&given, &batch, "worker").await.unwrap().n_late, 1);
     assert_eq!(
         given.row(id).await,
         "sending attempts=1 reference=reference-of-mark"
@@ -91,7 +93,8 @@ async fn a_receipt_before_the_mark_wins() {
     assert_eq!(
         mark(&given, &[accepted(id, token)], "worker")
             .await
-            .unwrap(),
+            .unwrap()
+            .n_late,
         0
     );
     assert_eq!(
@@ -177,7 +180,7 @@ async fn a_batch_may_mix_current_and_stale_results_of_several_days() {
             if i % 2 == 0 { token } else { Uuid::new_v4() },
         ));
     }
-    assert_eq!(mark(&given, &markings, "worker").await.unwrap(), 3);
+    assert_eq!(mark(&given, &markings, "worker").await.unwrap().n_late, 3);
     for (i, marking) in markings.iter().enumerate() {
         let last = given.timeline(marking.id).await.pop().unwrap();
         assert_eq!(

@@ -189,6 +189,7 @@ async fn a_mark_reads_its_day_s_primary_key() {
         of("null::bigint"),
         of("true"),
         of("'{}'::jsonb"),
+        of("'sns'::text"),
     ]
     .join(", ");
     plans
@@ -196,8 +197,8 @@ async fn a_mark_reads_its_day_s_primary_key() {
             "mark",
             include_str!("../../src/notification/mark.sql"),
             "uuid[], uuid[], text[], text[], text[], text[], text[], bigint[], bool[], jsonb[], \
-             uuid, uuid, text",
-            &format!("{values}, {low}, {high}, 'worker'"),
+             text[], text[], uuid, uuid, text",
+            &format!("{values}, '{{sent}}', {low}, {high}, 'worker'"),
         )
         .await;
 }
@@ -218,15 +219,37 @@ async fn receipts_read_their_day_s_primary_keys() {
         of("'r'::text"),
         of("now()"),
         of("'{}'::jsonb"),
+        of("null::text"),
+        of("'hard-bounce'::text"),
+        of("null::text"),
     ]
     .join(", ");
     plans
         .assert_pruned(
             "receipts",
             include_str!("../../src/notification/receipts.sql"),
-            "uuid[], text[], text[], text[], timestamptz[], jsonb[], text[], text, bool, text, \
-             uuid, uuid",
-            &format!("{values}, '{{delivered}}', 'permanent-failure', true, 'x', {low}, {high}"),
+            "uuid[], text[], text[], text[], timestamptz[], jsonb[], text[], text[], text[], text[], \
+             text, bool, bool, text, text[], uuid, uuid",
+            &format!(
+                "{values}, '{{delivered}}', 'permanent-failure', true, true, 'x', '{{x}}', {low}, {high}"
+            ),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_time_out_reads_its_page_by_primary_key() {
+    let plans = Plans::new().await;
+    let (low, high) = (plans.id(7001).await, plans.id(8000).await);
+    plans
+        .assert_pruned(
+            "time_out",
+            include_str!("../../src/notification/time_out.sql"),
+            "text[], text[], text, text, text, text, timestamptz, text, uuid, uuid, bigint",
+            &format!(
+                "'{{created}}', '{{sending,pending,sent}}', 'technical-failure', 'temporary-failure', \
+                 'never-sent', 'no-receipt', now() + interval '1 hour', 'poller', {low}, {high}, 900"
+            ),
         )
         .await;
 }

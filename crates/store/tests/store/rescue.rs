@@ -36,7 +36,8 @@ async fn a_lease_that_ran_out_makes_the_row_due_and_the_late_result_changes_noth
     assert_eq!(
         mark(&given, &[accepted(id, token)], "worker")
             .await
-            .unwrap(),
+            .unwrap()
+            .n_late,
         1
     );
     assert_eq!(

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::IdInHand;
 use crate::batch;
+use crate::waker::Waker;
 
 /// One result, and the id in hand that waits for it.
 pub(crate) struct Answer {
@@ -33,7 +34,7 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 impl Marker {
     /// Starts the marker; it ends when the last sender is gone, having written everything.
-    pub fn start(store: Store, tasks: &Tasks) -> Self {
+    pub fn start(store: Store, tasks: &Tasks, waker: Waker) -> Self {
         let (results, mut waiting) = mpsc::channel::<Answer>(BUFFER);
         tasks.spawn_essential("marker", async move {
             while let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await {
@@ -41,7 +42,7 @@ impl Marker {
                     .into_iter()
                     .map(|answer| (answer.marking, answer.id))
                     .unzip();
-                write(&store, &markings).await;
+                write(&store, &markings, &waker).await;
                 crash_point!("worker.deliver.marked");
                 ids.into_iter().for_each(IdInHand::settle);
             }
@@ -60,13 +61,16 @@ impl Marker {
 
 /// Writes a batch, however long it takes: these calls were made and must be on record. Should
 /// PostgreSQL refuse one of them, the others are written without it; its lease expires then.
-async fn write(store: &Store, markings: &[Marking]) {
+async fn write(store: &Store, markings: &[Marking], waker: &Waker) {
     let started = std::time::Instant::now();
     let mut said = false;
     loop {
         match carillon_store::notification::mark(store, markings, "worker").await {
-            Ok(n_late) => {
-                metrics::counter!("carillon_late_results_total").increment(n_late as u64);
+            Ok(marks) => {
+                metrics::counter!("carillon_late_results_total").increment(marks.n_late as u64);
+                if marks.n_callback_events > 0 {
+                    waker.callbacks();
+                }
                 break;
             }
             Err(error) if error.is_transient() => {
@@ -81,8 +85,8 @@ async fn write(store: &Store, markings: &[Marking]) {
                     return;
                 }
                 let (first, second) = markings.split_at(markings.len() / 2);
-                Box::pin(write(store, first)).await;
-                Box::pin(write(store, second)).await;
+                Box::pin(write(store, first, waker)).await;
+                Box::pin(write(store, second, waker)).await;
                 return;
             }
         }

@@ -1,16 +1,20 @@
-//! Apply receipts, in batches over all messages in hand.
+//! Apply receipts, in batches over all messages in hand. One that names nothing known, and may only
+//! be early, is parked; the poller brings it back.
 
 use std::time::Duration;
 
 use carillon_amqp::Delivery;
 use carillon_core::id::NotificationId;
-use carillon_core::reason::QuarantineReason;
+use carillon_core::queue::Queue;
+use carillon_core::reason::{QuarantineReason, UnknownName};
 use carillon_core::receipt::Receipt;
 use carillon_core::task::{ApplyReceipts, Task};
 use carillon_core::trace::TraceContext;
 use carillon_runtime::crash_point;
 use carillon_store::notification::Applied;
+use carillon_store::parked_receipt;
 use carillon_trace::Operation;
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -62,18 +66,24 @@ async fn read_and_apply(
 async fn apply(cx: &Context, queue: &str, receipts: &[Receipt]) -> Result<(), ShuttingDown> {
     let together = || carillon_store::notification::apply_receipts(&cx.store, receipts);
     match patience::store(&cx.shutdown, ApplyReceipts::NAME, together).await? {
-        Ok(Applied { unknown, traces }) => {
+        Ok(applied) => {
+            let Applied {
+                unknown,
+                traces,
+                n_callback_events,
+            } = applied;
             count(receipts);
             tell(&traces);
-            for receipt in unknown {
-                set_aside(
-                    cx,
-                    queue,
-                    receipt,
-                    QuarantineReason::UnknownNotification,
-                    "",
-                )
-                .await?;
+            if n_callback_events > 0 {
+                cx.waker.callbacks();
+            }
+            let now = carillon_core::clock::now();
+            let (early, lost): (Vec<&Receipt>, Vec<&Receipt>) =
+                unknown.into_iter().partition(|one| may_be_early(one, now));
+            park(cx, queue, &early).await?;
+            for receipt in lost {
+                let reason = QuarantineReason::UnknownNotification;
+                set_aside(cx, queue, receipt, reason, "").await?;
             }
         }
         Err(_) if receipts.len() > 1 => {
@@ -89,6 +99,54 @@ async fn apply(cx: &Context, queue: &str, receipts: &[Receipt]) -> Result<(), Sh
         }
     }
     Ok(())
+}
+
+/// Whether a receipt that names nothing known may have come before what it names was saved. Without
+/// our id there is no telling, so it is given the same time.
+fn may_be_early(receipt: &Receipt, now: DateTime<Utc>) -> bool {
+    let Some(id) = receipt.notification_id else {
+        return true;
+    };
+    // Ids carry the host's time, and hosts' clocks differ a little.
+    id.time()
+        .and_then(|time| (now - time).abs().to_std().ok())
+        .is_some_and(|age| age < parked_receipt::PATIENCE)
+}
+
+/// Parks them together; if PostgreSQL refuses one, one by one.
+async fn park(cx: &Context, queue: &str, receipts: &[&Receipt]) -> Result<(), ShuttingDown> {
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let parking = || async {
+        let queue = queue_of(queue)?;
+        parked_receipt::park(&cx.store, queue, receipts).await
+    };
+    match patience::store(&cx.shutdown, "parking", parking).await? {
+        Ok(n_new) => {
+            metrics::counter!("carillon_parked_receipts_total").increment(n_new as u64);
+            crash_point!("worker.receipts.parked");
+        }
+        Err(_) if receipts.len() > 1 => {
+            for receipt in receipts {
+                Box::pin(park(cx, queue, &[receipt])).await?;
+            }
+        }
+        Err(error) => {
+            for receipt in receipts {
+                let reason = QuarantineReason::RefusedByDatabase;
+                set_aside(cx, queue, receipt, reason, &error.to_string()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The queue to which a parked receipt comes back: a dead letter's is the one it fell out of.
+fn queue_of(name: &str) -> carillon_store::Result<Queue> {
+    let name = name.strip_suffix(".dead").unwrap_or(name);
+    name.parse()
+        .map_err(|error: UnknownName| carillon_store::Error::Refused(error.to_string()))
 }
 
 async fn set_aside(
@@ -144,5 +202,51 @@ fn count(receipts: &[Receipt]) {
             "provider" => receipt.provider.clone(), "kind" => receipt.kind.as_str()
         )
         .increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_core::receipt::ReceiptKind;
+
+    use super::*;
+
+    fn receipt(notification_id: Option<NotificationId>) -> Receipt {
+        Receipt {
+            notification_id,
+            event_id: "e".to_owned(),
+            provider: "sns".to_owned(),
+            reference: "r".to_owned(),
+            kind: ReceiptKind::Delivered,
+            at: carillon_core::clock::now(),
+            detail: None,
+            subtype: None,
+        }
+    }
+
+    #[test]
+    fn a_receipt_may_be_early_for_an_hour_and_without_our_id_always() {
+        let now = carillon_core::clock::now();
+        let minutes = |n| NotificationId::lower_bound(now - chrono::Duration::minutes(n));
+        let v7 = |id: NotificationId| {
+            let bits = id.0.as_u128() | (7 << 76) | (2 << 62);
+            NotificationId(uuid::Uuid::from_u128(bits))
+        };
+        assert!(may_be_early(&receipt(None), now));
+        assert!(may_be_early(&receipt(Some(NotificationId::mint())), now));
+        assert!(may_be_early(&receipt(Some(v7(minutes(59)))), now));
+        assert!(!may_be_early(&receipt(Some(v7(minutes(61)))), now));
+        assert!(!may_be_early(&receipt(Some(v7(minutes(-61)))), now));
+        assert!(!may_be_early(
+            &receipt(Some(NotificationId(uuid::Uuid::max()))),
+            now
+        ));
+    }
+
+    #[test]
+    fn a_dead_letter_comes_back_to_the_queue_it_fell_out_of() {
+        assert_eq!(queue_of("sms-callbacks").unwrap(), Queue::SmsCallbacks);
+        assert_eq!(queue_of("ses-callbacks.dead").unwrap(), Queue::SesCallbacks);
+        assert!(queue_of("elsewhere").is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpRequest};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -12,7 +12,7 @@ use crate::auth::Admin;
 use crate::error::Problem;
 
 /// The largest management body: actix's own default.
-const LIMIT: usize = 262_144;
+pub(crate) const LIMIT: usize = 262_144;
 
 /// A JSON body of an administrator. The token is checked before the body is read.
 pub(crate) struct Parsed<T>(pub T);
@@ -33,18 +33,30 @@ impl<T: DeserializeOwned + 'static> FromRequest for Parsed<T> {
                     Problem::malformed(error.to_string())
                 }
             })?;
-            serde_json::from_slice(&body)
-                .map(Self)
-                .map_err(|error| match error.classify() {
-                    serde_json::error::Category::Data => {
-                        let text = error.to_string();
-                        Problem::field(named_field(&text), text.clone())
-                    }
-                    _ => Problem::malformed(error.to_string()),
-                })
+            json(&body).map(Self)
         }
         .boxed_local()
     }
+}
+
+/// Reads a body by hand, for handlers that have taken the token already and allow more.
+pub(crate) async fn body(payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
+    match payload.to_bytes_limited(limit).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(Problem::malformed(error.to_string())),
+        Err(_) => Err(Problem::too_large(limit)),
+    }
+}
+
+/// Reads JSON strictly.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => {
+            let text = error.to_string();
+            Problem::field(named_field(&text), text.clone())
+        }
+        _ => Problem::malformed(error.to_string()),
+    })
 }
 
 /// The field serde names in backticks, if it names one.

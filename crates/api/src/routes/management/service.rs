@@ -51,9 +51,10 @@ pub(crate) struct Changes {
     active: Option<bool>,
     restricted: Option<bool>,
     high_volume: Option<bool>,
+    one_click_unsubscribe: Option<bool>,
 }
 
-/// Suspends, puts on or off trial, marks as high-volume.
+/// Suspends, puts on or off trial, marks as high-volume, has its e-mail carry an unsubscribe link.
 pub(crate) async fn update(
     body: Parsed<Changes>,
     path: Path<String>,
@@ -63,11 +64,13 @@ pub(crate) async fn update(
         active,
         restricted,
         high_volume,
+        one_click_unsubscribe,
     } = body.0;
     let changes = store::Changes {
         active,
         restricted,
         high_volume,
+        one_click_unsubscribe,
     };
     let id: ServiceId = parsed::id(&path)?;
     Ok(HttpResponse::Ok().json(store::update(&state.store, id, &changes).await?))

@@ -27,7 +27,7 @@ pub(super) struct Phase {
 /// Sends until caches are warm.
 pub(super) async fn warm_up(target: &Target, seed: u64) -> anyhow::Result<()> {
     let until = Until::Elapsed(WARM_UP);
-    drive(target, Pace::Closed, until, seed)
+    drive(std::slice::from_ref(target), Pace::Closed, until, seed)
         .await?
         .all_accepted()
 }
@@ -47,7 +47,13 @@ pub(super) async fn with_empty_queue(
 /// Measures.
 pub(super) async fn measure(target: &Target, groups: &Groups, seed: u64) -> anyhow::Result<Phase> {
     let before = groups.cpu()?;
-    let tally = drive(target, Pace::Closed, Until::Elapsed(TIME), seed).await?;
+    let tally = drive(
+        std::slice::from_ref(target),
+        Pace::Closed,
+        Until::Elapsed(TIME),
+        seed,
+    )
+    .await?;
     let used = groups.since(&before)?;
     tally.all_accepted()?;
     let n = tally.n_accepted();

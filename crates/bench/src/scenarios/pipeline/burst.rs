@@ -28,8 +28,8 @@ pub(super) struct Burst {
 pub(super) async fn run(ready: &Ready, n_messages: u64, seed: u64) -> anyhow::Result<Burst> {
     let watch = Watch::start(ready).await?;
     let cpu_before = ready.groups.cpu()?;
-    let target = &ready.installation.target;
-    let tally = drive(target, Pace::Closed, Until::Count(n_messages), seed).await?;
+    let targets = std::slice::from_ref(&ready.installation.target);
+    let tally = drive(targets, Pace::Closed, Until::Count(n_messages), seed).await?;
     tally.all_accepted()?;
     let end = watch.settled(tally.n_accepted()).await?;
     let used = ready.groups.since(&cpu_before)?;

@@ -34,8 +34,9 @@ pub(super) async fn run(ready: &Ready, per_second: f64, seed: u64) -> anyhow::Re
         TIME.as_secs()
     ));
     let watch = Watch::start(ready).await?;
-    let (target, pace) = (&ready.installation.target, Pace::PerSecond(per_second));
-    let tally = drive(target, pace, Until::Elapsed(TIME), seed).await?;
+    let targets = std::slice::from_ref(&ready.installation.target);
+    let pace = Pace::PerSecond(per_second);
+    let tally = drive(targets, pace, Until::Elapsed(TIME), seed).await?;
     tally.all_accepted()?;
     let end = watch.settled(tally.n_accepted()).await?;
     Ok(Steady {

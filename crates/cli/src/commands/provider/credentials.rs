@@ -1,16 +1,11 @@
-//! Credentials on the command line. Secrets come from a file, stdin or the environment: an argument
-//! would show in the list of processes and in the shell's history.
+//! Credentials on the command line.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use carillon_runtime::settings;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::failure::bad_argument;
+use crate::secret;
 
 const PASSWORD: &str = "CARILLON_PROVIDER_PASSWORD";
 const SECRET_ACCESS_KEY: &str = "CARILLON_PROVIDER_SECRET_ACCESS_KEY";
@@ -44,7 +39,7 @@ impl SmtpLogin {
         let Some(username) = self.username else {
             return Ok(None);
         };
-        let password = secret("--password-file", self.password_file.as_deref(), PASSWORD)?;
+        let password = secret::read("--password-file", self.password_file.as_deref(), PASSWORD)?;
         Ok(Some(json!({ "username": username, "password": password })))
     }
 }
@@ -56,40 +51,17 @@ impl AwsKeys {
             return Ok(None);
         };
         let file = self.secret_access_key_file.as_deref();
-        let secret = secret("--secret-access-key-file", file, SECRET_ACCESS_KEY)?;
+        let secret = secret::read("--secret-access-key-file", file, SECRET_ACCESS_KEY)?;
         Ok(Some(
             json!({ "access_key_id": id, "secret_access_key": secret }),
         ))
     }
 }
 
-fn secret(argument: &str, file: Option<&Path>, variable: &str) -> anyhow::Result<String> {
-    let text = match file {
-        Some(path) => read(path).with_context(|| format!("{argument} {}", path.display()))?,
-        None => settings::environment()
-            .find(|(name, _)| name == variable)
-            .map(|(_, value)| value)
-            .unwrap_or_default(),
-    };
-    let text = text.trim_end_matches(['\n', '\r']);
-    if text.is_empty() {
-        let message = format!("is needed, or {variable}, and must not be empty");
-        return Err(bad_argument(argument, message));
-    }
-    Ok(text.to_owned())
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn login(username: Option<&str>, password_file: Option<PathBuf>) -> SmtpLogin {

@@ -44,6 +44,9 @@ struct Flags {
     /// Whether its inbox is apart, so that it delays nobody
     #[arg(long, value_name = "BOOL")]
     high_volume: Option<bool>,
+    /// Whether its e-mail carries our unsubscribe link where a request names none
+    #[arg(long, value_name = "BOOL")]
+    one_click_unsubscribe: Option<bool>,
 }
 
 impl Update {
@@ -52,11 +55,13 @@ impl Update {
             active,
             trial,
             high_volume,
+            one_click_unsubscribe,
         } = self.changes;
         let changes = Changes {
             active,
             restricted: trial,
             high_volume,
+            one_click_unsubscribe,
         };
         let service = service::update(&cx.store()?, self.of.service_id, &changes)
             .await

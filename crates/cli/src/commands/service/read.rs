@@ -96,6 +96,7 @@ pub(super) fn show(
         ("active", yes(service.active)),
         ("trial", yes(service.restricted)),
         ("high volume", yes(service.high_volume)),
+        ("unsubscribe", yes(service.one_click_unsubscribe)),
         ("region", service.region.clone()),
         ("e-mail from", service.email_from.clone()),
     ];

@@ -47,6 +47,12 @@ const fn reason_in_words(reason: Reason) -> &'static str {
         Reason::ReceiptTemporary => "the provider gave up for now",
         Reason::ReceiptDelayed => "the provider reports that it takes longer",
         Reason::ReceiptComplaint => "the recipient complained",
+        Reason::SuppressedHardBounce => "not sent: a message to this address bounced",
+        Reason::SuppressedComplaint => "not sent: the recipient complained of an earlier message",
+        Reason::SuppressedUnsubscribed => "not sent: the recipient wants no more messages",
+        Reason::SuppressedManual => "not sent: the recipient was put on the suppression list",
+        Reason::NoReceipt => "the provider never reported what became of it",
+        Reason::NeverSent => "it could not be handed to a provider for days",
     }
 }
 

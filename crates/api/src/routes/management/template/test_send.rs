@@ -160,6 +160,7 @@ mod tests {
             region: "FR".to_owned(),
             email_from: "ely".to_owned(),
             channels: Channel::ALL.to_vec(),
+            one_click_unsubscribe: false,
         };
         change(&mut service);
         Access {

@@ -1,0 +1,2 @@
+DROP TABLE parked_receipts;
+DROP TABLE provider_references;

@@ -1,0 +1,1 @@
+ALTER TABLE callback_events DROP COLUMN attempts_before_replay;
