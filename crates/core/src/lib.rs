@@ -36,5 +36,6 @@ pub mod timeline;
 
 pub mod breaker;
 pub mod queue;
+pub mod rescue;
 pub mod schedule;
 pub mod task;

@@ -45,7 +45,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 
     let settings = &app.settings.poller;
     let delivery = &app.settings.delivery;
-    let grace = delivery.lease + delivery.unstarted_limit + rescue::MARGIN;
+    let grace = carillon_core::rescue::grace(delivery.lease, delivery.unstarted_limit);
     let rescue = rescue::Rescue::default();
     let markers = markers::Markers::default();
     let shutdown = &app.shutdown;

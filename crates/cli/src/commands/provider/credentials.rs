@@ -1,16 +1,14 @@
 //! Credentials on the command line. Secrets come from a file, stdin or the environment: an argument
 //! would show in the list of processes and in the shell's history.
 
-use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use carillon_runtime::settings;
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::failure::bad_argument;
+use crate::input;
 
 const PASSWORD: &str = "CARILLON_PROVIDER_PASSWORD";
 const SECRET_ACCESS_KEY: &str = "CARILLON_PROVIDER_SECRET_ACCESS_KEY";
@@ -65,7 +63,7 @@ impl AwsKeys {
 
 fn secret(argument: &str, file: Option<&Path>, variable: &str) -> anyhow::Result<String> {
     let text = match file {
-        Some(path) => read(path).with_context(|| format!("{argument} {}", path.display()))?,
+        Some(path) => input::read(argument, path)?,
         None => settings::environment()
             .find(|(name, _)| name == variable)
             .map(|(_, value)| value)
@@ -79,17 +77,10 @@ fn secret(argument: &str, file: Option<&Path>, variable: &str) -> anyhow::Result
     Ok(text.to_owned())
 }
 
-fn read(path: &Path) -> io::Result<String> {
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    fs::read_to_string(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn login(username: Option<&str>, password_file: Option<PathBuf>) -> SmtpLogin {
