@@ -155,6 +155,7 @@ rotate_logs() {
 
 # --- the first messages ------------------------------------------------------------------
 
+# With a key for tests: its messages go to the sandbox whatever providers are configured by now.
 first_light() {
   local bin_dir=$1 email sms
   email=$(send email "{\"email_address\":\"first.light@example.com\",\"template_id\":\"$EMAIL_TEMPLATE_ID\",\"personalisation\":{\"name\":\"Ada\"}}") || return
@@ -172,7 +173,7 @@ first_light() {
 # Prints the id of the accepted notification.
 send() {
   local channel=$1 body=$2 answer id
-  answer=$(curl -sS -m 15 -X POST "$CARILLON_URL/$channel" -H "Authorization: ApiKey-v1 $API_KEY" \
+  answer=$(curl -sS -m 15 -X POST "$CARILLON_URL/$channel" -H "Authorization: ApiKey-v1 $API_KEY_TEST" \
     -H 'Content-Type: application/json' -d "$body" 2>&1) || { note "  POST /$channel failed: $answer"; return 1; }
   # The id stands at the end of the notification's own address; other ids are in the answer, too.
   id=$(grep -oE '/notifications/[0-9a-f-]{36}' <<<"$answer" | head -n 1) || true
@@ -185,7 +186,7 @@ wait_until_delivered() {
   local id=$1 from answer="" status=""
   from=$(now_ms)
   while (($(now_ms) - from < 30000)); do
-    answer=$(curl -sS -m 5 "$CARILLON_URL/v2/notifications/$id" -H "Authorization: ApiKey-v1 $API_KEY" 2>&1) || true
+    answer=$(curl -sS -m 5 "$CARILLON_URL/v2/notifications/$id" -H "Authorization: ApiKey-v1 $API_KEY_TEST" 2>&1) || true
     status=$(grep -oE '"status" *: *"[a-z-]+"' <<<"$answer" | head -n 1 | sed 's/.*"\([a-z-]*\)"$/\1/') || true
     case $status in
       delivered) return 0 ;;

@@ -1,5 +1,6 @@
--- Nullable and without a default: nothing is rewritten, and the lock is held for an instant. Every
--- partition, present and future, follows the parent.
+-- Nullable and without a default: nothing is rewritten, and the lock is held for an instant (how long
+-- it is waited for is bounded: store/src/migrate.rs). Every partition, present and future, follows
+-- the parent.
 ALTER TABLE notifications
     ADD COLUMN trace_id uuid,
     ADD COLUMN trace_span bigint;

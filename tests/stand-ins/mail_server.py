@@ -30,6 +30,10 @@ class Handler:
         self.log = log
 
     async def handle_RCPT(self, server, session, envelope, address, options):
+        if local_part(address) == "reject-in-latin-1":
+            # Answers are text to aiosmtpd, and it writes them as UTF-8.
+            server._writer.write("550-5.1.1 refusé\r\n".encode("latin-1"))
+            return "550 5.1.1 refused"
         answer = AT_RCPT.get(local_part(address))
         if answer:
             return answer.format(address=address)

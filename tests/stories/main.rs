@@ -1,6 +1,7 @@
 //! Whole-system stories: real processes, a private database and queue prefix each, spoken to over
 //! HTTP, AMQP and the command line only.
 
+mod aws;
 mod bad_input;
 mod crashes;
 mod doctor;

@@ -125,6 +125,11 @@ async fn what_the_caller_does_not_record_is_not_recorded_but_has_an_id() {
     let problem: serde_json::Value = refused.json().await.unwrap();
     assert_eq!(problem["trace_id"], TRACE_ID);
 
+    for path in ["/livez", "/metrics", "/v2/notifications", "/_status"] {
+        let answer = ask(path).send().await.unwrap();
+        assert_eq!(answer.headers()["x-trace-id"], TRACE_ID, "{path}");
+    }
+
     // One that begins here is recorded; once it has arrived, so would the other have.
     let nothing = format!("{}/nothing", stack.api_url);
     let begun = client().get(nothing).send().await.unwrap();

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use carillon_store::seal::SealError;
 use serde::Serialize;
 
 /// An error of the send and read family: GOV.UK Notify's envelope.
@@ -198,6 +199,32 @@ impl Problem {
         problem
     }
 
+    /// 409: what is asked for does not go with how things stand.
+    pub fn conflict(title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(409, title, Some(detail.into()))
+    }
+
+    /// 500: what is stored cannot be read. An operator can mend it, another request cannot.
+    pub fn unreadable(detail: String) -> Self {
+        let problem = Self::new(500, "What is stored cannot be read", Some(detail));
+        let (detail, trace_id) = (&problem.detail, &problem.trace_id);
+        tracing::error!(detail, trace_id, "what is stored cannot be read");
+        problem
+    }
+
+    /// 500: secrets cannot be sealed, or these not be opened.
+    fn sealed(error: &SealError) -> Self {
+        let mut detail = error.to_string();
+        if *error == SealError::DoesNotOpen {
+            detail.push_str(
+                ": add the key that sealed it to security.encryption_keys, or give the secret anew",
+            );
+        }
+        let problem = Self::new(500, "Secrets cannot be sealed or opened", Some(detail));
+        tracing::error!(%error, trace_id = problem.trace_id, "a secret stays closed");
+        problem
+    }
+
     /// 404.
     pub fn gone() -> Self {
         Self::new(404, "Not found", None)
@@ -229,12 +256,45 @@ impl From<carillon_store::Error> for Problem {
         match error {
             carillon_store::Error::Gone => Self::gone(),
             carillon_store::Error::Conflict { constraint } => {
-                Self::new(409, "Already exists", Some(constraint))
+                Self::conflict("Already exists", constraint)
             }
+            carillon_store::Error::Changed => {
+                Self::conflict("Changed meanwhile", "it changed meanwhile; read it again")
+            }
+            carillon_store::Error::Seal(error) => Self::sealed(&error),
             carillon_store::Error::Refused(detail) => {
                 Self::new(422, "The request is not valid", Some(detail))
             }
             error => Self::unavailable(&error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use carillon_store::Error;
+
+    use super::*;
+
+    #[test]
+    fn what_an_operator_can_mend_says_how() {
+        for (error, status, words) in [
+            (Error::Changed, 409, "read it again"),
+            (
+                SealError::NoKey.into(),
+                500,
+                "no encryption key is configured: set security.encryption_keys",
+            ),
+            (
+                SealError::DoesNotOpen.into(),
+                500,
+                "does not open with the configured encryption keys: add the key",
+            ),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.status, status);
+            let detail = problem.detail.unwrap_or_default();
+            assert!(detail.contains(words), "{detail}");
         }
     }
 }

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use carillon_core::trace::TraceContext;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// The header of every answer: the trace's 32 hexadecimal digits.
 pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
@@ -37,16 +37,16 @@ pub(crate) async fn within<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    // Probes and scrapes come every few seconds and are nobody's story.
-    if matches!(request.path(), "/livez" | "/readyz" | "/metrics") {
-        return next.call(request).await;
-    }
     let given = request
         .headers()
         .get("traceparent")
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse().ok());
-    let span = carillon_trace::server(request.method().as_str(), given);
+    // Probes and scrapes come every few seconds and are nobody's story.
+    let span = match request.path() {
+        "/livez" | "/readyz" | "/metrics" => Span::none(),
+        _ => carillon_trace::server(request.method().as_str(), given),
+    };
     let trace = carillon_trace::context(&span)
         .or(given)
         .unwrap_or_else(begun);
@@ -64,7 +64,7 @@ pub(crate) async fn within<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn record<B>(span: &tracing::Span, response: &ServiceResponse<B>) {
+fn record<B>(span: &Span, response: &ServiceResponse<B>) {
     if span.is_disabled() {
         return;
     }

@@ -13,6 +13,7 @@ mod commands;
 mod cx;
 mod failure;
 mod format;
+mod input;
 mod logs;
 mod parse;
 mod secret;

@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use carillon_runtime::settings;
 
 use crate::failure::bad_argument;
+use crate::input;
 
 /// Reads what `argument` names, a file or `-` for stdin, or else the variable. Line ends at its end
 /// do not count.
 pub(crate) fn read(argument: &str, file: Option<&Path>, variable: &str) -> anyhow::Result<String> {
     let text = match file {
-        Some(path) => content(path).with_context(|| format!("{argument} {}", path.display()))?,
+        Some(path) => input::read(argument, path)?,
         None => settings::environment()
             .find(|(name, _)| name == variable)
             .map(|(_, value)| value)
@@ -24,11 +24,4 @@ pub(crate) fn read(argument: &str, file: Option<&Path>, variable: &str) -> anyho
         return Err(bad_argument(argument, message));
     }
     Ok(text.to_owned())
-}
-
-fn content(path: &Path) -> std::io::Result<String> {
-    if path.as_os_str() == "-" {
-        return std::io::read_to_string(std::io::stdin());
-    }
-    std::fs::read_to_string(path)
 }

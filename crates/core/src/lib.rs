@@ -38,6 +38,7 @@ pub mod unsubscribe;
 
 pub mod breaker;
 pub mod queue;
+pub mod rescue;
 pub mod schedule;
 pub mod task;
 pub mod webhook;

@@ -3,8 +3,10 @@
 //! Settings and credentials travel apart: settings may be shown, credentials are sealed in the
 //! database and never shown again.
 
+pub mod changes;
 mod check;
 mod credentials;
+pub mod share;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -253,6 +255,16 @@ impl ProviderSettings {
             ProviderKind::Smtp => SmtpSettings::deserialize(settings).map(Self::Smtp),
         }
         .map_err(|error| error.to_string())
+    }
+
+    /// Whether the AWS region is left to the environment of whichever process calls the provider.
+    #[must_use]
+    pub const fn region_is_ambient(&self) -> bool {
+        matches!(
+            self,
+            Self::Ses(SesSettings { region: None, .. })
+                | Self::Sns(SnsSettings { region: None, .. })
+        )
     }
 
     /// As they are stored and shown.

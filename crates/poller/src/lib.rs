@@ -50,7 +50,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
 
     let settings = &app.settings.poller;
     let delivery = &app.settings.delivery;
-    let grace = delivery.lease + delivery.unstarted_limit + rescue::MARGIN;
+    let grace = carillon_core::rescue::grace(delivery.lease, delivery.unstarted_limit);
     let give_up_after = app.settings.sending.give_up_after;
     let rescue = rescue::Rescue::default();
     let markers = markers::Markers::default();

@@ -7,8 +7,6 @@ use carillon_core::reason::Reason;
 use carillon_store::{Store, callback, health, notification};
 use tokio_util::sync::CancellationToken;
 
-/// Between a message's coming out of its queue and its worker's first look at it.
-pub(crate) const MARGIN: Duration = Duration::from_secs(30);
 /// Rows of one statement.
 const BATCH: i64 = 1_000;
 

@@ -1,6 +1,5 @@
 //! From settings to a provider that can be called: the one place that knows every kind.
 
-pub mod changes;
 pub mod trial;
 
 use std::time::Duration;

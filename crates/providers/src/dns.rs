@@ -122,9 +122,11 @@ impl Dns {
             let found = join_all(names.iter().map(|name| self.txt(name))).await;
             let next: BTreeSet<String> = found.iter().flat_map(names_to_follow).collect();
             answers.extend(names.into_iter().zip(found));
+            // One record may name hundreds of others.
             asking = next
                 .into_iter()
                 .filter(|name| !answers.contains_key(name))
+                .take(MOST_FOLLOWED - answers.len())
                 .collect();
         }
         answers

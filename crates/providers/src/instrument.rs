@@ -191,6 +191,7 @@ mod tests {
                 body: "hello".into(),
             },
             unsubscribe_url: None,
+            is_trial: false,
         };
         metrics::with_local_recorder(&recorder, || {
             let provider = Instrumented::new(Fake);

@@ -20,6 +20,8 @@ pub struct OutgoingMessage {
     pub content: Content,
     /// Where one click takes the recipient off the list; e-mail only.
     pub unsubscribe_url: Option<String>,
+    /// Whether nothing is kept of it: no notification has this id, so no receipt can be filed.
+    pub is_trial: bool,
 }
 
 /// The rendered content, by channel.
@@ -92,6 +94,7 @@ mod tests {
                 body: "Hello Amala".into(),
             },
             unsubscribe_url: Some("https://example.com/u/amala".into()),
+            is_trial: false,
         };
         let printed = format!("{message:?} {:?}", message.content).to_lowercase();
         assert!(printed.contains(&message.id.to_string()));

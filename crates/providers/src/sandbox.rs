@@ -51,6 +51,9 @@ pub struct SendRequest<'a> {
     /// The text.
     #[serde(borrow)]
     pub body: Cow<'a, str>,
+    /// Whether no receipt is wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
 }
 
 impl Sandbox {
@@ -161,6 +164,7 @@ impl<'a> From<&'a OutgoingMessage> for SendRequest<'a> {
             sender,
             subject,
             body: body.into(),
+            trial: message.is_trial,
         }
     }
 }

@@ -5,14 +5,15 @@
 //! a failure. From then until the answer it may have it: a lost connection is ambiguous.
 
 mod answer;
+mod ascii;
 mod connection;
 mod dial;
 mod fault;
-mod implicit_tls;
 mod limits;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::time::Duration;
 

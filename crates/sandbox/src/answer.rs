@@ -11,6 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ContentType, RETRY_AFTER};
 use bytes::Bytes;
 use carillon_core::trace::TraceContext;
+use uuid::Uuid;
 
 use crate::receipts::Pending;
 use crate::sandbox::Sandbox;
@@ -44,11 +45,11 @@ impl Drop for AfterAnswer {
 }
 
 /// 200 with the reference; `after` is dropped when the body was passed on.
-pub(crate) fn accepted(after: AfterAnswer) -> HttpResponse {
-    let json = format!(r#"{{"reference":"{}"}}"#, after.pending.reference);
+pub(crate) fn accepted(reference: Uuid, after: Option<AfterAnswer>) -> HttpResponse {
+    let json = format!(r#"{{"reference":"{reference}"}}"#);
     HttpResponse::Ok()
         .content_type(ContentType::json())
-        .body(Answer::new(Ok(json.into()), Some(after)))
+        .body(Answer::new(Ok(json.into()), after))
 }
 
 /// An answer that never comes: the connection is closed instead.

@@ -25,6 +25,9 @@ pub struct Call {
     pub subject: Option<String>,
     /// The text.
     pub body: String,
+    /// Whether the caller wants no receipt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub trial: bool,
     /// When the call was decided.
     pub at: DateTime<Utc>,
 }

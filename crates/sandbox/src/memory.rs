@@ -55,7 +55,7 @@ pub struct Stats {
 }
 
 impl Memory {
-    /// Remembers a call. An accepted one is owed receipts: its first is returned.
+    /// Remembers a call. An accepted one that is no trial is owed receipts: its first is returned.
     pub fn record(&mut self, call: impl Into<Arc<Call>>) -> Option<Pending> {
         let call = call.into();
         let (key, script) = (call.id.0.as_u128(), Script::of(&call.recipient));
@@ -72,7 +72,8 @@ impl Memory {
         let times = self.times_accepted.entry(key).or_default();
         *times = times.saturating_add(1);
         self.counts.duplicates += u64::from(*times == 2);
-        let pending = call.reference.map(|reference| Pending {
+        let reference = call.reference.filter(|_| !call.trial);
+        let pending = reference.map(|reference| Pending {
             id: call.id,
             reference,
             channel: call.channel,

@@ -11,6 +11,7 @@ use carillon_providers::sandbox::SendRequest;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::bucket::Bucket;
 use crate::call::{Call, CallOutcome};
@@ -60,7 +61,9 @@ pub enum Verdict {
 pub struct Decision {
     /// What to tell.
     pub verdict: Verdict,
-    /// The reference of an accepted message, and the first receipt owed for it.
+    /// The reference of an accepted message.
+    pub reference: Option<Uuid>,
+    /// The first receipt owed for it; none for a trial.
     pub pending: Option<Pending>,
     /// To be awaited before anything is told.
     pub written: Written,
@@ -106,22 +109,24 @@ impl Sandbox {
         let mut inner = self.inner.lock();
         let verdict = inner.verdict(&request, controls, self.started.elapsed());
         let outcome = verdict.outcome();
-        let is_accepted = outcome == CallOutcome::Accepted;
+        let reference = (outcome == CallOutcome::Accepted).then(carillon_core::id::mint);
         let call = Call {
             id: request.id,
             attempt: request.attempt,
             recipient: request.recipient.into_owned(),
             channel: request.channel,
             outcome,
-            reference: is_accepted.then(carillon_core::id::mint),
+            reference,
             subject: request.subject.map(Cow::into_owned),
             body: request.body.into_owned(),
+            trial: request.trial,
             at: clock::now(),
         };
         let written = self.log.append(&[Entry::Call(Cow::Borrowed(&call))]);
         let pending = inner.memory.record(call);
         Decision {
             verdict,
+            reference,
             pending,
             written,
         }

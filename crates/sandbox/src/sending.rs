@@ -30,6 +30,7 @@ pub(crate) async fn send(
     };
     let Decision {
         verdict,
+        reference,
         pending,
         written,
     } = sandbox.decide(request);
@@ -41,9 +42,9 @@ pub(crate) async fn send(
     if written.wait().await.is_err() {
         return answer::error(StatusCode::SERVICE_UNAVAILABLE, "log-broken");
     }
-    match (verdict, after) {
-        (Verdict::Accept, Some(after)) => answer::accepted(after),
-        (Verdict::AcceptAndCut, after) => answer::cut(after),
+    match (verdict, reference) {
+        (Verdict::Accept, Some(reference)) => answer::accepted(reference, after),
+        (Verdict::AcceptAndCut, _) => answer::cut(after),
         (Verdict::Reject, _) => answer::error(StatusCode::BAD_REQUEST, "rejected-recipient"),
         (Verdict::Throttle(wait), _) => answer::throttled(wait),
         (Verdict::Hang, _) => {
@@ -51,7 +52,7 @@ pub(crate) async fn send(
             let _ = tokio::time::timeout(HOLD, stopping.0.cancelled()).await;
             answer::cut(None)
         }
-        // An accepted message always has a script that reports, so the latter does not happen.
+        // An accepted message always has a reference, so the latter does not happen.
         (Verdict::Fail, _) | (Verdict::Accept, None) => {
             answer::error(StatusCode::SERVICE_UNAVAILABLE, "failed")
         }

@@ -20,6 +20,9 @@ pub enum Error {
     /// What was named does not exist.
     #[error("does not exist")]
     Gone,
+    /// What was to be changed has changed since it was read.
+    #[error("changed meanwhile; read it again")]
+    Changed,
     /// The day's partition does not exist: ensure it and try again.
     #[error("no partition for the id")]
     NoPartition,

@@ -1,12 +1,14 @@
 //! Provider settings: which providers deliver a channel.
 
 use carillon_core::channel::Channel;
+use carillon_core::provider::changes::{Changed, CredentialsChange, Current};
+use carillon_core::provider::share::Share;
 use carillon_core::provider::{Credentials, ProviderKind, ProviderSettings, ProviderSpec};
 use carillon_schema::providers;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::seal::SealError;
 use crate::{Error, Result, Store};
@@ -39,6 +41,30 @@ impl Provider {
         self.sealed_credentials.is_some()
     }
 
+    /// As it is shown: everything but its credentials.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({
+            "name": self.name, "kind": self.kind, "channel": self.channel, "active": self.active,
+            "weight": self.weight, "settings": self.settings,
+            "has_credentials": self.has_credentials(), "updated_at": self.updated_at,
+        })
+    }
+
+    /// As changes start from, its credentials unopened.
+    #[must_use]
+    pub fn current(&self) -> Current<'_> {
+        Current {
+            name: &self.name,
+            kind: self.kind,
+            channel: self.channel,
+            active: self.active,
+            weight: self.weight,
+            settings: &self.settings,
+            has_credentials: self.has_credentials(),
+        }
+    }
+
     /// Reads its settings and opens its credentials.
     ///
     /// # Errors
@@ -62,6 +88,18 @@ impl Provider {
             settings,
             credentials,
         })
+    }
+}
+
+impl<'a> From<&'a Provider> for Share<'a> {
+    fn from(provider: &'a Provider) -> Self {
+        Self {
+            name: &provider.name,
+            kind: provider.kind,
+            channel: provider.channel,
+            active: provider.active,
+            weight: provider.weight,
+        }
     }
 }
 
@@ -93,7 +131,7 @@ pub async fn read(store: &Store, name: &str) -> Result<Provider> {
 /// [`Error::Conflict`] when one of this name is there; [`Error::Seal`] when there are credentials
 /// but no key to seal them with.
 pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
-    let sealed = seal(store, spec)?;
+    let sealed = seal(store, &spec.name, spec.credentials.as_ref())?;
     let mut conn = store.connection().await?;
     store.within_deadline(insert(&mut conn, spec, sealed)).await
 }
@@ -104,7 +142,7 @@ pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
 /// # Errors
 /// As of [`create`].
 pub async fn create_alone(store: &Store, spec: &ProviderSpec) -> Result<(Provider, Vec<String>)> {
-    let sealed = seal(store, spec)?;
+    let sealed = seal(store, &spec.name, spec.credentials.as_ref())?;
     let mut conn = store.connection().await?;
     let both = conn.transaction(async |conn| {
         let others = providers::table
@@ -144,26 +182,36 @@ async fn insert(
         .await
 }
 
-/// Sets everything of a provider but its name, kind and channel. Processes follow within seconds.
+/// Makes a provider what it is to be, as `before` was read. Credentials that are kept are not
+/// opened. Processes follow within seconds.
 ///
 /// # Errors
-/// [`Error::Gone`] when there is none of this name, kind and channel; [`Error::Seal`] when there
-/// are credentials but no key to seal them with.
-pub async fn update(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
-    let sealed = seal(store, spec)?;
+/// [`Error::Changed`] when it has changed since it was read, and [`Error::Gone`] when it was removed;
+/// [`Error::Seal`] when there are new credentials but no key to seal them with.
+pub async fn update(store: &Store, before: &Provider, after: &Changed) -> Result<Provider> {
+    let sealed = match &after.credentials {
+        CredentialsChange::Keep => before.sealed_credentials.clone(),
+        CredentialsChange::Remove => None,
+        CredentialsChange::Set(credentials) => seal(store, &before.name, Some(credentials))?,
+    };
     let mut conn = store.connection().await?;
-    let update = diesel::update(providers::table.find(&spec.name))
-        .filter(providers::kind.eq(spec.settings.kind()))
-        .filter(providers::channel.eq(spec.channel))
+    let update = diesel::update(providers::table.find(&before.name))
+        .filter(providers::updated_at.eq(before.updated_at))
         .set((
-            providers::active.eq(spec.active),
-            providers::weight.eq(spec.weight),
-            providers::settings.eq(spec.settings.to_json()),
+            providers::active.eq(after.active),
+            providers::weight.eq(after.weight),
+            providers::settings.eq(after.settings.to_json()),
             providers::sealed_credentials.eq(sealed),
             providers::updated_at.eq(carillon_now()),
         ))
         .returning(Provider::as_returning());
-    store.within_deadline(update.get_result(&mut conn)).await
+    match store.within_deadline(update.get_result(&mut conn)).await {
+        // Returned before the second look, which takes a connection of its own.
+        Err(Error::Gone) => drop(conn),
+        done => return done,
+    }
+    read(store, &before.name).await?;
+    Err(Error::Changed)
 }
 
 /// Removes a provider. Messages that it delivered keep its name.
@@ -184,11 +232,11 @@ diesel::define_sql_function! {
     fn carillon_now() -> diesel::sql_types::Timestamptz;
 }
 
-fn seal(store: &Store, spec: &ProviderSpec) -> Result<Option<Vec<u8>>> {
-    let Some(credentials) = &spec.credentials else {
+fn seal(store: &Store, name: &str, credentials: Option<&Credentials>) -> Result<Option<Vec<u8>>> {
+    let Some(credentials) = credentials else {
         return Ok(None);
     };
     let json = credentials.to_json().to_string();
-    let sealed = store.sealer().seal(spec.name.as_bytes(), json.as_bytes())?;
+    let sealed = store.sealer().seal(name.as_bytes(), json.as_bytes())?;
     Ok(Some(sealed))
 }

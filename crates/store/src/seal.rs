@@ -19,7 +19,7 @@ pub enum SealError {
     #[error("a sealed secret does not open with the configured encryption keys")]
     DoesNotOpen,
     /// No key is configured.
-    #[error("no encryption key is configured")]
+    #[error("no encryption key is configured: set security.encryption_keys")]
     NoKey,
 }
 
@@ -66,8 +66,11 @@ impl Sealer {
     /// Opens what was sealed for this owner.
     ///
     /// # Errors
-    /// When no configured key opens it.
+    /// When no configured key opens it, or none is configured.
     pub fn open(&self, owner: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        if self.keys.is_empty() {
+            return Err(SealError::NoKey);
+        }
         let Some((1, rest)) = sealed.split_first() else {
             return Err(SealError::DoesNotOpen);
         };
@@ -103,6 +106,13 @@ mod tests {
         assert_eq!(new.open(b"other", &sealed), Err(SealError::DoesNotOpen));
         let sealed = new.seal(b"owner", b"secret").unwrap();
         assert_eq!(old.open(b"owner", &sealed), Err(SealError::DoesNotOpen));
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_sealed_or_opened() {
+        let none = Sealer::new(&[]).unwrap();
+        assert_eq!(none.seal(b"", b"secret"), Err(SealError::NoKey));
+        assert_eq!(none.open(b"", &[1; 60]), Err(SealError::NoKey));
     }
 
     #[test]

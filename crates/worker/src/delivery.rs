@@ -192,6 +192,7 @@ impl Deliveries {
             recipient: row.normalised_recipient.clone(),
             content,
             unsubscribe_url: row.unsubscribe_url.clone(),
+            is_trial: false,
         };
         Ok((message, route))
     }

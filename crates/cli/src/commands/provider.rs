@@ -9,6 +9,7 @@ mod refusal;
 mod settings;
 mod shares;
 mod trial;
+mod working;
 
 use anyhow::{Context, anyhow};
 use carillon_core::provider::ProviderSpec;

@@ -2,7 +2,6 @@
 
 mod accepted;
 mod api;
-pub(crate) mod input;
 mod values;
 
 use carillon_core::channel::Channel;

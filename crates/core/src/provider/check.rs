@@ -9,6 +9,9 @@ use crate::service::BadField;
 /// The most characters of a name, which is a metric's label and a part of tables for people.
 const NAME_LENGTH: usize = 40;
 
+pub(super) const PASSWORD_IN_THE_CLEAR: &str =
+    "must be starttls or implicit with credentials: a password is never sent in the clear";
+
 pub(super) fn check(new: NewProvider) -> Result<ProviderSpec, Vec<BadField>> {
     let mut errors = Errors(Vec::new());
     let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -40,10 +43,7 @@ pub(super) fn check(new: NewProvider) -> Result<ProviderSpec, Vec<BadField>> {
     if let (Some(ProviderSettings::Smtp(smtp)), Some(_)) = (&settings, &credentials)
         && smtp.tls == SmtpTls::None
     {
-        errors.add(
-            "settings.tls",
-            "must be starttls or implicit with credentials: a password is never sent in the clear",
-        );
+        errors.add("settings.tls", PASSWORD_IN_THE_CLEAR);
     }
     match (settings, channel, errors.0) {
         (Some(settings), Some(channel), errors) if errors.is_empty() => Ok(ProviderSpec {

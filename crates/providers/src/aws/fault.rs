@@ -34,8 +34,41 @@ pub(crate) struct Refusal {
     pub code: Option<String>,
     /// How long AWS asks to wait.
     pub retry_after: Option<Duration>,
-    /// Whether its text speaks of a quota by the day, which no code tells from one by the second.
-    pub by_the_day: bool,
+    /// What its text says, if that is something that no code tells.
+    pub said: Option<Said>,
+}
+
+/// A fact that AWS tells in its text alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The quota is one by the day, and not by the second.
+    ByTheDay,
+    /// An address or a domain is not verified.
+    Unverified,
+    /// The account's sending is paused.
+    Paused,
+    /// It is about whom a text message is from.
+    Sender,
+}
+
+impl Said {
+    /// The fact in a text. AWS documents the words of no error, so these are few and loose, and
+    /// others leave the meaning to the code.
+    fn read(text: &str) -> Option<Self> {
+        let text = text.to_ascii_lowercase();
+        let has = |words: &str| text.contains(words);
+        if has("daily") && has("quota") {
+            Some(Self::ByTheDay)
+        } else if has("not verified") {
+            Some(Self::Unverified)
+        } else if has("sending") && (has("paused") || has("suspended") || has("disabled")) {
+            Some(Self::Paused)
+        } else if has("senderid") || has("sender id") || has("origination") {
+            Some(Self::Sender)
+        } else {
+            None
+        }
+    }
 }
 
 impl Fault {
@@ -65,13 +98,11 @@ impl Fault {
             // It said yes in words that are not its own.
             return Self::Unreadable;
         }
-        let text = error.message().unwrap_or_default().to_ascii_lowercase();
-        let by_the_day = text.contains("daily") && text.contains("quota");
         Self::Refused(Refusal {
             status,
             code: error.code().filter(|code| is_code(code)).map(Into::into),
             retry_after: response.headers().get("retry-after").and_then(seconds),
-            by_the_day,
+            said: error.message().and_then(Said::read),
         })
     }
 }
@@ -126,7 +157,7 @@ mod tests {
             status: 429,
             code: Some("TooManyRequestsException".into()),
             retry_after: Some(Duration::from_millis(2_500)),
-            by_the_day: true,
+            said: Some(Said::ByTheDay),
         };
         assert_eq!(fault, Fault::Refused(expected));
         for (code, retry_after) in [
@@ -147,6 +178,35 @@ mod tests {
             assert_eq!(fault, Fault::Refused(expected), "{code:?} {retry_after:?}");
         }
         assert_eq!(refused(200, "Any", "", None), Fault::Unreadable);
+    }
+
+    #[test]
+    fn some_facts_are_in_the_text_alone() {
+        for (text, expected) in [
+            ("Daily message quota exceeded.", Some(Said::ByTheDay)),
+            ("Maximum sending rate exceeded.", None),
+            (
+                "Email address is not verified. The following identities failed the check in \
+                 region EU-WEST-1: clinic@example.org",
+                Some(Said::Unverified),
+            ),
+            ("Sending paused for this account.", Some(Said::Paused)),
+            ("Transaction failed: Message contains a virus.", None),
+            (
+                "Invalid parameter: AWS.SNS.SMS.SenderID Reason: not allowed",
+                Some(Said::Sender),
+            ),
+            (
+                "Invalid parameter: The origination number is not yours",
+                Some(Said::Sender),
+            ),
+            (
+                "Invalid parameter: PhoneNumber Reason: +447700900123 is not valid to publish to",
+                None,
+            ),
+        ] {
+            assert_eq!(Said::read(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use carillon_core::attempt::Outcome;
 
-use super::fault::{Fault, Refusal};
+use super::fault::{Fault, Refusal, Said};
 use crate::provider::Unreachable;
 
 /// A limit by the second has room again after this.
@@ -35,8 +35,8 @@ pub(crate) enum Meaning {
 
 use Meaning::{Ambiguous, Failed, Rejected, Throttled};
 
-/// The meanings of one service's own errors, by AWS's names of them.
-pub(crate) type Own = fn(&str) -> Option<Meaning>;
+/// The meanings of one service's own errors, by AWS's names of them and what the text adds.
+pub(crate) type Own = fn(&str, Option<Said>) -> Option<Meaning>;
 
 /// The outcome of a call that went wrong.
 pub(crate) fn outcome(fault: &Fault, own: Own) -> Outcome {
@@ -120,7 +120,7 @@ const CHECK_WAY: &str = "check the network to AWS, and AWS's own health page if 
 fn wait(refusal: &Refusal, unstated: Duration) -> Duration {
     match refusal.retry_after {
         Some(stated) => stated,
-        None if refusal.by_the_day => ROLLING_QUOTA,
+        None if refusal.said == Some(Said::ByTheDay) => ROLLING_QUOTA,
         None => unstated,
     }
 }
@@ -129,7 +129,7 @@ fn meaning(refusal: &Refusal, own: Own) -> Meaning {
     refusal
         .code
         .as_deref()
-        .and_then(|code| own(code).or_else(|| common(code)))
+        .and_then(|code| own(code, refusal.said).or_else(|| common(code)))
         .unwrap_or_else(|| by_status(refusal.status))
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn email() -> OutgoingMessage {
             html: "<p>Come at nine.</p>".into(),
         },
         unsubscribe_url: None,
+        is_trial: false,
     }
 }
 
@@ -68,6 +69,7 @@ pub(crate) fn sms() -> OutgoingMessage {
             body: "Come at nine & bring a pen.".into(),
         },
         unsubscribe_url: None,
+        is_trial: false,
     }
 }
 

@@ -101,6 +101,7 @@ impl Trial {
             recipient: self.recipient.clone(),
             content,
             unsubscribe_url: None,
+            is_trial: true,
         }
     }
 }
@@ -156,12 +157,13 @@ const fn advice(outcome: &Outcome) -> &'static str {
             "the provider has taken the message, so see whether it arrives, also among spam"
         }
         Outcome::Rejected { .. } => {
-            "the same message will be refused again: check the credentials, that the account may \
-             send from this sender and (in a sandbox of AWS) to this recipient, and the region"
+            "the same message will be refused again: check the recipient, the sender's address and \
+             what the server's policy is"
         }
         Outcome::Failed { .. } => {
-            "nothing was taken, and a later try may succeed: check the credentials, the host, the port \
-             and kind of TLS or the region, and that this machine may reach it"
+            "nothing was taken, and a later try may succeed: check the credentials, that the account \
+             may send from this sender and (in a sandbox of AWS) to this recipient, the host, the \
+             port and kind of TLS or the region, and that this machine may reach it"
         }
         Outcome::Throttled { .. } => {
             "the account may not send more just now: wait, or have its limit raised"
@@ -221,6 +223,7 @@ mod tests {
             })
         );
         let trial = Trial::new(Channel::Sms, "07700 900123", "").unwrap();
+        assert!(trial.message(Channel::Sms).is_trial);
         let result = trial.send(&Echo, Channel::Sms).await;
         assert_eq!(result.reference.as_deref(), Some("+447700900123 "));
         assert!(!format!("{trial:?}").contains("7700"));

@@ -181,3 +181,16 @@ async fn records_that_lead_on_and_on_are_not_followed_for_ever() {
     let report = Report::of(&records, &Senders::default());
     assert_eq!(report.findings[0].verdict, Verdict::Wrong, "{report:?}");
 }
+
+#[tokio::test]
+async fn a_record_that_names_dozens_is_not_followed_to_all_of_them() {
+    let includes: String = (0..60).map(|n| format!("include:n{n}.net ")).collect();
+    let dns = server(vec![(
+        "example.org",
+        txt(&[&format!("v=spf1 {includes}-all")]),
+    )]);
+    let records = asked(&dns, "example.org", &[]).await;
+    assert_eq!(records.txt.len(), MOST_FOLLOWED);
+    let report = Report::of(&records, &Senders::default());
+    assert_eq!(report.findings[0].verdict, Verdict::Wrong, "{report:?}");
+}

@@ -21,6 +21,7 @@ fn message() -> OutgoingMessage {
             html: "<p>See you at nine.</p>".into(),
         },
         unsubscribe_url: None,
+        is_trial: false,
     }
 }
 

@@ -19,6 +19,7 @@ fn message() -> OutgoingMessage {
             html: String::new(),
         },
         unsubscribe_url: None,
+        is_trial: false,
     }
 }
 

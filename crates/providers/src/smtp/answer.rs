@@ -1,13 +1,16 @@
-//! What a mail server's answer means: a table of codes, and nothing of the server's free text, for
-//! that may quote an address.
+//! What a mail server's answer means: a table of codes, and of the server's free text nothing but
+//! whether it speaks of our account, for it may quote an address.
 
 use std::fmt;
 use std::time::Duration;
 
 use carillon_core::attempt::Outcome;
 
+use self::trouble::Trouble;
+
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 /// How long a server that has had enough of us is left alone.
 pub(super) const THROTTLED_FOR: Duration = Duration::from_secs(30);
@@ -33,12 +36,15 @@ pub(super) enum Stage {
     Aside,
 }
 
-/// An answer: its code (RFC 5321) and its enhanced code (RFC 3463), if it has one.
+/// An answer: its code (RFC 5321), its enhanced code (RFC 3463), if it has one, and what its text
+/// says of our account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) code: u16,
     /// Subject and detail; the class says the same as the code's first digit.
     pub(super) enhanced: Option<(u16, u16)>,
+    /// Which counts at some stages only: see [`Self::trouble`].
+    pub(super) trouble: Option<Trouble>,
 }
 
 /// What an answer means, in our words.
@@ -50,22 +56,25 @@ pub(super) struct Meaning {
 }
 
 impl Answer {
-    /// An answer of this code and text. Of the text nothing but an enhanced code is kept.
+    /// An answer of this code and text. Of the text nothing but an enhanced code and
+    /// what it says of our account is kept.
     pub(super) fn read(code: u16, text: &str) -> Self {
         let word = text.split_ascii_whitespace().next().unwrap_or_default();
         let enhanced = enhanced(word).filter(|(class, ..)| *class == code / 100);
         Self {
             code,
             enhanced: enhanced.map(|(_, subject, detail)| (subject, detail)),
+            trouble: Trouble::read(text),
         }
     }
 
     /// What follows from a refusal at this stage.
     ///
     /// * `Throttled`: the server has had enough of *us*. See [`Self::is_throttling`].
-    /// * `Failed`: any other 4xx, and a 5xx about the session and not about the message: before
-    ///   MAIL, or where the server wants a login, wants TLS or does not know a command. Somebody
-    ///   puts that right, and then the message can go.
+    /// * `Failed`: any other 4xx, and a 5xx about the session or our account and not about the
+    ///   message: before MAIL; where the server wants a login, wants TLS or does not know a command;
+    ///   for its policy at MAIL, where it knows the sender alone; or where its text names our
+    ///   account's trouble. Somebody puts that right, and then the message can go.
     /// * `Rejected`: any other 5xx.
     pub(super) fn outcome(self, stage: Stage) -> Outcome {
         if self.is_throttling(stage) {
@@ -89,7 +98,8 @@ impl Answer {
     ///   or 4.7.500 to 4.7.699 (Microsoft's "server busy");
     /// * 421 with another 4.7: it hangs up on us for its policy, as Postfix and Google do;
     /// * 450 or 451 with another 4.7 at MAIL, before a recipient is named, as Postfix does;
-    /// * 454 about a message, which is Amazon's "throttling failure" and nobody else's.
+    /// * 454 about a message, which is Amazon's "throttling failure", unless it is Postfix's "relay
+    ///   access denied".
     ///
     /// 450 or 451 with 4.7.1 at RCPT is not among them. That is greylisting: it is about one
     /// recipient, should slow down no other, and counts as an attempt.
@@ -102,7 +112,7 @@ impl Answer {
             (421 | 450 | 451 | 452, Some((3, 2) | (4, 5) | (7, 28 | 500..=699)))
             | (421, Some((7, _))) => true,
             (450 | 451, Some((7, _))) => stage == Stage::Sender,
-            (454, _) => is_about_a_message,
+            (454, _) => is_about_a_message && self.trouble(stage).is_none(),
             _ => false,
         }
     }
@@ -113,6 +123,15 @@ impl Answer {
             Stage::Hello | Stage::Tls | Stage::Login | Stage::Aside
         ) || matches!(self.code, 500 | 502..=504 | 523 | 530 | 534 | 535 | 538)
             || matches!(self.enhanced, Some((7, 8 | 9 | 11)))
+            || (stage == Stage::Sender && matches!(self.enhanced, Some((7, _))))
+            || self.trouble(stage).is_some()
+    }
+
+    /// What its text says of our account, where that can be believed.
+    fn trouble(self, stage: Stage) -> Option<Trouble> {
+        let subject = self.enhanced.map(|(subject, _)| subject);
+        self.trouble
+            .filter(|trouble| trouble.counts(stage, subject))
     }
 
     /// The codes, what they mean and what to do about it, such as "550 5.1.1 the recipient's
@@ -125,12 +144,16 @@ impl Answer {
         }
     }
 
-    /// What it means in our words: by the enhanced code where there is one that says more.
+    /// What it means in our words: by the text where it speaks of our account, and by the enhanced
+    /// code where there is one that says more.
     pub(super) fn meaning(self, stage: Stage) -> Meaning {
         let by_enhanced = self
             .enhanced
             .and_then(|enhanced| of_enhanced(self.code, enhanced));
-        let (what, advice) = of_code(self.code, stage)
+        let (what, advice) = self
+            .trouble(stage)
+            .map(Trouble::words)
+            .or_else(|| of_code(self.code, stage))
             .or(by_enhanced)
             .unwrap_or_else(|| of_stage(self.code, stage));
         Meaning { what, advice }
@@ -160,6 +183,11 @@ fn enhanced(word: &str) -> Option<(u16, u16, u16)> {
 
 type Words = (&'static str, Option<&'static str>);
 
+const WANTS_LOGIN: Words = (
+    "the server wants a login",
+    Some("give the provider a username and a password, and TLS"),
+);
+
 /// Codes that mean one thing, whatever the enhanced code adds.
 fn of_code(code: u16, stage: Stage) -> Option<Words> {
     Some(match (code, stage) {
@@ -171,10 +199,7 @@ fn of_code(code: u16, stage: Stage) -> Option<Words> {
             "the server wants TLS first",
             Some("set tls to starttls or implicit"),
         ),
-        (530, _) => (
-            "the server wants a login",
-            Some("give the provider a username and a password, and TLS"),
-        ),
+        (530, _) => WANTS_LOGIN,
         (534, _) => (
             "the server refuses this way to log in",
             Some(

@@ -1,5 +1,6 @@
 //! Reaching a mail server: name, connection, TLS, login.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,17 +10,19 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
 };
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::Starttls;
+use lettre::transport::smtp::extension::{ClientId, Extension};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::Stage;
+use super::ascii::Ascii;
 use super::connection::Connection;
 use super::fault::Fault;
-use super::implicit_tls::ImplicitTls;
 use super::limits::Limits;
+use super::tls::Tls;
 use crate::provider::SetupError;
 
 /// What it takes to open a connection.
@@ -66,26 +69,51 @@ impl Dial {
         let until = limits.reach();
         let addresses = self.addresses(until).await?;
         let stream = self.stream(&addresses, until).await?;
-        let stream: Box<dyn AsyncTokioStream> = match &self.protection {
+        let mut smtp = match &self.protection {
+            Protection::None => self.hello(Stage::Hello, Ascii::new(stream), until).await?,
             Protection::Implicit(tls) => {
-                let tls = ImplicitTls::begin(stream, tls.clone());
-                Box::new(step(Stage::Tls, until, tls).await?)
+                let stream = step(Stage::Tls, until, Tls::begin(stream, tls.clone())).await?;
+                self.hello(Stage::Hello, Ascii::new(stream), until).await?
             }
-            Protection::Starttls(_) | Protection::None => Box::new(stream),
+            Protection::Starttls(tls) => {
+                let stream = self.ask_for_tls(stream, until).await?;
+                let stream = step(Stage::Tls, until, Tls::begin(stream, tls.clone())).await?;
+                let stream = Ascii::greeted(stream);
+                self.hello(Stage::Tls, stream, until).await?
+            }
         };
-        let hello = AsyncSmtpConnection::connect_with_transport(stream, &self.hello);
-        let mut smtp = step(Stage::Hello, until, hello).await?;
-        if let Protection::Starttls(tls) = &self.protection {
-            if !smtp.can_starttls() {
-                return Err(Fault::NoTls);
-            }
-            let tls = smtp.starttls(tls.clone(), &self.hello);
-            step(Stage::Tls, until, tls).await?;
-        }
         if let Some(login) = &self.login {
             log_in(&mut smtp, login, until).await?;
         }
         Ok(Connection::new(smtp))
+    }
+
+    /// Reads the greeting, and EHLO's answer.
+    async fn hello(
+        &self,
+        stage: Stage,
+        stream: impl AsyncTokioStream + 'static,
+        until: Instant,
+    ) -> Result<AsyncSmtpConnection, Fault> {
+        let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello);
+        step(stage, until, hello).await
+    }
+
+    /// Speaks in the clear up to the point where TLS begins. Whatever was read beyond it, such as
+    /// what an attacker put there to be believed under TLS, is forgotten.
+    async fn ask_for_tls(&self, stream: TcpStream, until: Instant) -> Result<TcpStream, Fault> {
+        // The client does not give back what it reads from.
+        let (stream, again) = twice(stream).map_err(|_| Fault::Lost(Stage::Tls))?;
+        let mut smtp = self.hello(Stage::Hello, Ascii::new(stream), until).await?;
+        if !smtp.server_info().supports_feature(Extension::StartTls) {
+            return Err(Fault::NoTls);
+        }
+        let answer = step(Stage::Tls, until, smtp.command(Starttls)).await?;
+        if answer.has_code(220) {
+            Ok(again)
+        } else {
+            Err(Fault::Lost(Stage::Tls))
+        }
     }
 
     async fn addresses(&self, until: Instant) -> Result<Vec<SocketAddr>, Fault> {
@@ -130,7 +158,7 @@ async fn log_in(
         return Err(Fault::NoLogin);
     }
     let answer = step(Stage::Login, until, smtp.auth(&mechanisms, login)).await?;
-    // Any other "yes" is an answer to something else: one that was smuggled in before TLS.
+    // Any other "yes" is an answer to something else.
     if answer.has_code(235) {
         Ok(())
     } else {
@@ -147,6 +175,13 @@ async fn step<T>(
         Ok(done) => done.map_err(|error| Fault::of(stage, &error)),
         Err(_) => Err(Fault::Late(stage)),
     }
+}
+
+/// Two handles of one connection.
+fn twice(stream: TcpStream) -> io::Result<(TcpStream, TcpStream)> {
+    let stream = stream.into_std()?;
+    let again = stream.try_clone()?;
+    Ok((TcpStream::from_std(stream)?, TcpStream::from_std(again)?))
 }
 
 /// The time each address has, so that one that swallows packets leaves some to the next.

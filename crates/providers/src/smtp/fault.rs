@@ -212,6 +212,7 @@ mod tests {
         let answer = |code| Answer {
             code,
             enhanced: None,
+            trouble: None,
         };
         let table = [
             (Fault::Lost(Stage::Sender), true),

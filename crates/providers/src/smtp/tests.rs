@@ -44,6 +44,7 @@ fn message(recipient: &str) -> OutgoingMessage {
             html: "<p>See you at nine.</p>".into(),
         },
         unsubscribe_url: None,
+        is_trial: false,
     }
 }
 

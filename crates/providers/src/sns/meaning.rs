@@ -1,27 +1,38 @@
 //! What SNS's own errors mean.
 
+use crate::aws::fault::Said;
 use crate::aws::meaning::Meaning::{self, Failed, Rejected, Throttled};
 use crate::aws::meaning::SOON;
 
 /// The errors that SNS documents for `Publish` and `GetSMSAttributes`, by their names on the wire,
 /// but for those that every service has. The kinds are explained there.
 ///
-/// An invalid parameter is the number, the text or the sender of this message, as all else is the
-/// same for every message and was checked when the provider was set up.
-pub(super) fn meaning(code: &str) -> Option<Meaning> {
+/// An invalid parameter is the number or the text of this message, or else whom it is from: that is
+/// the service's, is registered with the account, and only the text of the error names it.
+pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
     Some(match code {
+        "InvalidParameter"
+        | "InvalidParameterException"
+        | "ParameterValueInvalid"
+        | "InvalidParameterValueException"
+        | "UserError"
+        | "UserErrorException"
+            if said == Some(Said::Sender) =>
+        {
+            Failed(
+                "SNS refuses the sender id or the number to send from",
+                "register it with the account for the recipient's country, or change the service's \
+                 sender",
+            )
+        }
         "InvalidParameter" | "InvalidParameterException" => Rejected(
             "SNS does not send to this number, or not this text",
-            "check that the number exists and has not opted out, and that the sender is registered \
-             for its country",
+            "check that the number exists and has not opted out",
         ),
         "ParameterValueInvalid"
         | "InvalidParameterValueException"
         | "UserError"
-        | "UserErrorException" => Rejected(
-            "SNS refuses the text or the sender",
-            "check the template's length and the sender id or number",
-        ),
+        | "UserErrorException" => Rejected("SNS refuses the text", "check the template's length"),
         "OptedOut" | "OptedOutException" => Rejected(
             "the recipient has opted out of text messages from this account",
             "only they can opt in again",
@@ -62,33 +73,37 @@ mod tests {
 
     #[test]
     fn every_error_of_publish_has_its_outcome() {
-        for (code, expected) in [
-            ("AuthorizationError", "failed"),
-            ("EndpointDisabled", "rejected"),
-            ("InternalError", "failed"),
-            ("InvalidParameter", "rejected"),
-            ("InvalidSecurity", "failed"),
-            ("KMSAccessDenied", "failed"),
-            ("KMSDisabled", "failed"),
-            ("KMSInvalidState", "failed"),
-            ("KMSNotFound", "failed"),
-            ("KMSOptInRequired", "failed"),
-            ("KMSThrottling", "throttled"),
-            ("NotFound", "failed"),
-            ("OptedOut", "rejected"),
-            ("ParameterValueInvalid", "rejected"),
-            ("PlatformApplicationDisabled", "failed"),
-            ("ResourceNotFound", "failed"),
-            ("Throttled", "throttled"),
-            ("UserError", "rejected"),
-            ("ValidationException", "rejected"),
+        for (code, said, expected) in [
+            ("AuthorizationError", None, "failed"),
+            ("EndpointDisabled", None, "rejected"),
+            ("InternalError", None, "failed"),
+            ("InvalidParameter", None, "rejected"),
+            ("InvalidParameter", Some(Said::Sender), "failed"),
+            ("InvalidSecurity", None, "failed"),
+            ("KMSAccessDenied", None, "failed"),
+            ("KMSDisabled", None, "failed"),
+            ("KMSInvalidState", None, "failed"),
+            ("KMSNotFound", None, "failed"),
+            ("KMSOptInRequired", None, "failed"),
+            ("KMSThrottling", None, "throttled"),
+            ("NotFound", None, "failed"),
+            ("OptedOut", None, "rejected"),
+            ("ParameterValueInvalid", None, "rejected"),
+            ("ParameterValueInvalid", Some(Said::Sender), "failed"),
+            ("PlatformApplicationDisabled", None, "failed"),
+            ("ResourceNotFound", None, "failed"),
+            ("Throttled", None, "throttled"),
+            ("UserError", None, "rejected"),
+            ("UserError", Some(Said::Sender), "failed"),
+            ("ValidationException", None, "rejected"),
         ] {
             let fault = Fault::Refused(Refusal {
                 status: 400,
                 code: Some(code.into()),
+                said,
                 ..Refusal::default()
             });
-            assert_eq!(outcome(&fault, meaning).name(), expected, "{code}");
+            assert_eq!(outcome(&fault, meaning).name(), expected, "{code} {said:?}");
         }
     }
 }

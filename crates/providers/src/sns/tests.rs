@@ -66,12 +66,26 @@ async fn a_number_that_is_none_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_rejection_keeps_what_sns_wrote_to_itself() {
-    let text = "Invalid parameter: PhoneNumber Reason: +447700900123 is not valid to publish to";
-    let server = WireFault::start([sns_error(400, "InvalidParameter", text)]).await;
-    let outcome = sns(&server.url(), AMPLE).await.send(&sms()).await;
-    assert_eq!(outcome.name(), "rejected");
-    assert!(!format!("{outcome:?}").contains("7700"), "{outcome:?}");
+async fn what_sns_says_about_the_sender_fails_and_its_words_stay_with_it() {
+    for (text, expected) in [
+        (
+            "Invalid parameter: PhoneNumber Reason: +447700900123 is not valid to publish to",
+            "rejected",
+        ),
+        (
+            "Invalid parameter: AWS.MM.SMS.OriginationNumber Reason: +447700900555 is not yours",
+            "failed",
+        ),
+        (
+            "Invalid parameter: AWS.SNS.SMS.SenderID Reason: not for +447700900123",
+            "failed",
+        ),
+    ] {
+        let server = WireFault::start([sns_error(400, "InvalidParameter", text)]).await;
+        let outcome = sns(&server.url(), AMPLE).await.send(&sms()).await;
+        assert_eq!(outcome.name(), expected, "{text}");
+        assert!(!format!("{outcome:?}").contains("7700"), "{outcome:?}");
+    }
 }
 
 #[tokio::test]

@@ -28,6 +28,22 @@ async fn a_receipt_that_is_refused_for_good_is_dropped_and_the_script_goes_on() 
 }
 
 #[actix_web::test]
+async fn a_trial_is_taken_and_never_reported_not_even_after_a_restart() {
+    let mut before = Stage::new();
+    before.try_out("complaint@simulator.notify").await;
+    let mut after = Stage::restarted_from(&before);
+    for stage in [&mut before, &mut after] {
+        let stats = stage.sandbox.stats();
+        assert_eq!((stats.accepted, stats.receipts_pending), (1, 0));
+        // Receipts come in the order in which they are due.
+        let (id, _) = stage.accept("amala@example.com").await;
+        let (_, first) = stage.inbox.next().await;
+        assert_eq!(first.notification_id, Some(id));
+    }
+    assert_eq!(before.get("/messages").await["messages"][1]["trial"], true);
+}
+
+#[actix_web::test]
 async fn many_receipts_all_arrive_when_the_api_fails_for_a_while() {
     let mut stage = Stage::answering(&[503; 6]);
     for _ in 0..80 {

@@ -99,6 +99,15 @@ impl Stage {
             .await
     }
 
+    /// One call for a trial, which is accepted.
+    pub async fn try_out(&self, recipient: &str) {
+        let mut message = message(NotificationId::mint(), recipient);
+        message.is_trial = true;
+        let client = Client::new(&self.url, Duration::from_secs(20)).unwrap();
+        let outcome = client.send(&message).await;
+        assert_eq!(outcome.name(), "accepted", "{outcome:?}");
+    }
+
     /// One call for a new message, which is accepted: its id and reference.
     pub async fn accept(&self, recipient: &str) -> (NotificationId, String) {
         let id = NotificationId::mint();
@@ -185,5 +194,6 @@ fn message(id: NotificationId, recipient: &str) -> OutgoingMessage {
         recipient: recipient.into(),
         content,
         unsubscribe_url: None,
+        is_trial: false,
     }
 }

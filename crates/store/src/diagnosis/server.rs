@@ -8,12 +8,10 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
-use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use tokio::time::Instant;
 
+use crate::migrate::MIGRATIONS;
 use crate::{Error, Result, Store};
-
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
 statement! {
     ReadServer = "server.sql" {}

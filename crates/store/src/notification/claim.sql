@@ -10,7 +10,7 @@ SET attempts = n.attempts + CASE WHEN n.lease_token = c.token THEN 0 ELSE 1 END,
     lease_until = c.now + c.lease
 FROM (
     SELECT carillon_now() AS now, $1::uuid AS token, $2::bigint * interval '1 millisecond' AS lease,
-        (SELECT coalesce(hashtextextended(string_agg(p.name || p.updated_at, ',' ORDER BY p.name), 0), 0)
+        (SELECT coalesce(hashtextextended(string_agg(p.name || extract(epoch FROM p.updated_at), ',' ORDER BY p.name), 0), 0)
          FROM providers p) AS providers_state
 ) c
 WHERE n.id = ANY ($3)

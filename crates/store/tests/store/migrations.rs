@@ -57,6 +57,42 @@ fn folders() -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_migration_gives_way_to_whoever_holds_its_table() {
+    let given = of(TestDatabase::create().await);
+    let last = folders().pop().expect("there are migrations");
+    let version: String = last
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .take(14)
+        .collect();
+    let down = std::fs::read_to_string(last.join("down.sql")).expect("a way back");
+    given.database.execute(&down).await;
+    let forget = format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'");
+    given.database.execute(&forget).await;
+
+    let reader = given.database.client().await;
+    let tables =
+        "BEGIN; LOCK TABLE notifications, providers, templates, services IN ACCESS SHARE MODE";
+    reader
+        .batch_execute(tables)
+        .await
+        .expect("a lock that hinders nobody else");
+    let gave_way = migrate::run(&given).await;
+    assert!(
+        matches!(&gave_way, Err(error) if error.is_transient()),
+        "{gave_way:?}"
+    );
+    reader
+        .batch_execute("COMMIT")
+        .await
+        .expect("an open transaction");
+    assert_eq!(migrate::run(&given).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn migrations_undone_and_run_again_leave_the_same_schema() {
     let given = empty().await;
     migrate::run(&given).await.unwrap();

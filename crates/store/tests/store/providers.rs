@@ -1,6 +1,6 @@
 //! Providers: settings in the open, credentials sealed.
 
-use carillon_core::channel::Channel;
+use carillon_core::provider::changes::{Changed, CredentialsChange};
 use carillon_core::provider::{Credentials, NewProvider, ProviderSpec};
 use carillon_store::{Error, provider};
 use serde_json::json;
@@ -24,6 +24,9 @@ async fn what_was_created_opens_as_it_was() {
     assert!(read.has_credentials());
     assert!(!read.settings.to_string().contains("hunter2"));
     assert!(!format!("{read:?}").contains("hunter2"));
+    let json = read.to_json();
+    assert_eq!(json["has_credentials"], true);
+    assert!(json.get("sealed_credentials").is_none(), "{json}");
     assert_eq!(read.open(&given).unwrap(), relay());
     let twice = provider::create(&given, &relay()).await;
     assert!(matches!(twice, Err(Error::Conflict { .. })), "{twice:?}");
@@ -32,37 +35,106 @@ async fn what_was_created_opens_as_it_was() {
     assert_eq!(given.database.number(in_the_clear).await, 0);
 }
 
+/// The relay as a change leaves it, if nothing else is said.
+fn kept() -> Changed {
+    Changed {
+        active: true,
+        weight: 100,
+        settings: relay().settings,
+        credentials: CredentialsChange::Keep,
+    }
+}
+
 #[tokio::test]
 async fn an_update_sets_everything_but_what_the_provider_is() {
     let given = given().await;
     let created = provider::create(&given, &relay()).await.unwrap();
-    let off = ProviderSpec {
+    let off = Changed {
+        active: false,
+        weight: 0,
+        credentials: CredentialsChange::Remove,
+        ..kept()
+    };
+    let updated = provider::update(&given, &created, &off).await.unwrap();
+    assert!(updated.updated_at > created.updated_at);
+    let expected = ProviderSpec {
         active: false,
         weight: 0,
         credentials: None,
         ..relay()
     };
-    let updated = provider::update(&given, &off).await.unwrap();
-    assert!(updated.updated_at > created.updated_at);
-    assert_eq!(updated.open(&given).unwrap(), off);
-    let heavy = provider::update(
-        &given,
-        &ProviderSpec {
-            weight: 101,
-            ..off.clone()
-        },
-    )
-    .await;
+    assert_eq!(updated.open(&given).unwrap(), expected);
+    let heavy = Changed {
+        weight: 101,
+        ..kept()
+    };
+    let heavy = provider::update(&given, &updated, &heavy).await;
     assert!(matches!(heavy, Err(Error::Refused(_))), "{heavy:?}");
-    let moved = provider::update(
-        &given,
-        &ProviderSpec {
-            channel: Channel::Sms,
-            ..off
-        },
-    )
-    .await;
-    assert!(matches!(moved, Err(Error::Gone)), "{moved:?}");
+}
+
+#[tokio::test]
+async fn of_two_changes_of_what_was_read_once_the_second_is_refused() {
+    let given = given().await;
+    let read = provider::create(&given, &relay()).await.unwrap();
+    let off = Changed {
+        active: false,
+        ..kept()
+    };
+    provider::update(&given, &read, &off).await.unwrap();
+    let light = Changed {
+        weight: 20,
+        ..kept()
+    };
+    let second = provider::update(&given, &read, &light).await;
+    assert!(matches!(second, Err(Error::Changed)), "{second:?}");
+    let is = provider::read(&given, "relay").await.unwrap();
+    assert_eq!((is.active, is.weight), (false, 100));
+    provider::update(&given, &is, &light).await.unwrap();
+    // Another of the same name is not the one that was read.
+    provider::remove(&given, "relay").await.unwrap();
+    let gone = provider::update(&given, &is, &light).await;
+    assert!(matches!(gone, Err(Error::Gone)), "{gone:?}");
+    provider::create(&given, &relay()).await.unwrap();
+    let other = provider::update(&given, &is, &light).await;
+    assert!(matches!(other, Err(Error::Changed)), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_provider_whose_key_is_lost_is_switched_off_and_given_other_credentials() {
+    let given = given().await;
+    provider::create(&given, &relay()).await.unwrap();
+    for keys in [&[][..], &[vec![9; 32]]] {
+        let lost = store(&given.database.url, keys);
+        let read = provider::read(&lost, "relay").await.unwrap();
+        assert!(matches!(read.open(&lost), Err(Error::Seal(_))));
+        let off = Changed {
+            active: false,
+            ..kept()
+        };
+        let off = provider::update(&lost, &read, &off).await.unwrap();
+        // What is kept is kept as it was: the key may be found again.
+        assert_eq!(off.open(&given).unwrap().credentials, relay().credentials);
+    }
+    let lost = store(&given.database.url, &[vec![9; 32]]);
+    let read = provider::read(&lost, "relay").await.unwrap();
+    let set = Changed {
+        credentials: relay()
+            .credentials
+            .map_or(CredentialsChange::Keep, CredentialsChange::Set),
+        ..kept()
+    };
+    let set = provider::update(&lost, &read, &set).await.unwrap();
+    assert_eq!(set.open(&lost).unwrap(), relay());
+}
+
+#[tokio::test]
+async fn credentials_are_sealed_with_a_key_or_not_at_all() {
+    let given = given().await;
+    let keyless = store(&given.database.url, &[]);
+    let refused = provider::create(&keyless, &relay()).await.unwrap_err();
+    let words = "no encryption key is configured: set security.encryption_keys";
+    assert_eq!(refused.to_string(), words);
+    assert_eq!(provider::list(&given).await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -98,7 +98,12 @@ impl Routes {
         if self.followed.load(Ordering::Relaxed) == state {
             return;
         }
-        match self.refresh().await {
+        let mut clients = self.clients.lock().await;
+        // Another claim has followed meanwhile.
+        if self.followed.load(Ordering::Relaxed) == state {
+            return;
+        }
+        match self.read(&mut clients).await {
             Ok(()) => self.followed.store(state, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!(%error, "cannot read the providers' settings; keeping the last");
@@ -109,11 +114,15 @@ impl Routes {
     /// Reads the settings. When PostgreSQL is away the last ones stay in force. A provider that
     /// cannot be used leaves its share to the others.
     pub async fn refresh(&self) -> carillon_store::Result<()> {
+        self.read(&mut *self.clients.lock().await).await
+    }
+
+    /// Under the clients' lock from the first, so that no older reading takes a newer one's place.
+    async fn read(&self, clients: &mut HashMap<String, Client>) -> carillon_store::Result<()> {
         let configured = carillon_store::provider::list(&self.store).await?;
-        let mut clients = self.clients.lock().await;
         let mut table: HashMap<Channel, Shares> = HashMap::new();
         for provider in configured.iter().filter(|provider| provider.active) {
-            if let Some(route) = self.route(&mut clients, provider).await {
+            if let Some(route) = self.route(clients, provider).await {
                 let shares = table.entry(provider.channel).or_default();
                 shares.candidates.push(Candidate {
                     name: provider.name.clone(),

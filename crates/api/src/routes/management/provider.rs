@@ -1,15 +1,17 @@
 //! Providers: who delivers a channel. Credentials go in and never come back.
 
-use actix_web::HttpResponse;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use carillon_core::provider::changes::Changes;
+use carillon_core::provider::share::{Share, last_of};
 use carillon_core::provider::{NewProvider, ProviderSpec};
 use carillon_core::service::BadField;
-use carillon_providers::connect::changes::Changes;
 use carillon_providers::connect::connect;
 use carillon_providers::connect::trial::{BadTrial, Trial};
-use carillon_store::provider::{self as store, Provider};
+use carillon_providers::provider::Provider;
+use carillon_store::provider as store;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::parsed::Parsed;
 use crate::auth::Admin;
@@ -19,7 +21,7 @@ use crate::state::State;
 /// Every provider, by name.
 pub(crate) async fn list(_: Admin, state: Data<State>) -> Result<HttpResponse, Problem> {
     let providers = store::list(&state.store).await?;
-    let providers: Vec<_> = providers.iter().map(shown).collect();
+    let providers: Vec<_> = providers.iter().map(store::Provider::to_json).collect();
     Ok(HttpResponse::Ok().json(json!({ "providers": providers })))
 }
 
@@ -30,7 +32,7 @@ pub(crate) async fn read(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let provider = store::read(&state.store, &path).await?;
-    Ok(HttpResponse::Ok().json(shown(&provider)))
+    Ok(HttpResponse::Ok().json(provider.to_json()))
 }
 
 /// Adds a provider.
@@ -39,8 +41,9 @@ pub(crate) async fn create(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let spec = body.0.check().map_err(invalid)?;
+    connected(&state, &spec).await?;
     let provider = store::create(&state.store, &spec).await?;
-    Ok(HttpResponse::Created().json(shown(&provider)))
+    Ok(HttpResponse::Created().json(provider.to_json()))
 }
 
 /// Changes what is given; processes follow within seconds.
@@ -49,18 +52,44 @@ pub(crate) async fn update(
     path: Path<String>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let spec = open(&state, &path).await?;
-    let spec = body.0.apply(spec).map_err(invalid)?;
-    let provider = store::update(&state.store, &spec).await?;
-    Ok(HttpResponse::Ok().json(shown(&provider)))
+    let before = store::read(&state.store, &path).await?;
+    let after = body.0.apply(before.current()).map_err(invalid)?;
+    if after.must_connect(before.current()) {
+        connected(&state, &after.spec(before.current())).await?;
+    }
+    let provider = store::update(&state.store, &before, &after).await?;
+    Ok(HttpResponse::Ok().json(provider.to_json()))
 }
 
-/// Removes a provider, even the last one of its channel.
+/// What a removal is asked for with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    /// Remove it although nobody else delivers its channel.
+    #[serde(default)]
+    force: bool,
+}
+
+/// Removes a provider; the last active one of its channel only by force.
 pub(crate) async fn remove(
     _: Admin,
     path: Path<String>,
+    request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let Query(Removal { force }) = Query::from_query(request.query_string())
+        .map_err(|error| Problem::field("query", error.to_string()))?;
+    if !force {
+        let all = store::list(&state.store).await?;
+        let shares: Vec<_> = all.iter().map(Share::from).collect();
+        if let Some(channel) = last_of(&path, &shares) {
+            let detail = format!(
+                "it is the last active provider of {channel}, whose messages would wait; \
+                 ?force=true removes it all the same"
+            );
+            return Err(Problem::conflict("The last of its channel", detail));
+        }
+    }
     store::remove(&state.store, &path).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -80,31 +109,23 @@ pub(crate) async fn test(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let Test { recipient, from } = body.0;
-    let spec = open(&state, &path).await?;
-    let settings = &state.settings;
-    let from = from.unwrap_or_else(|| format!("carillon@{}", settings.email.domain));
+    let spec = store::read(&state.store, &path).await?.open(&state.store)?;
+    let from = from.unwrap_or_else(|| format!("carillon@{}", state.settings.email.domain));
     let trial = Trial::new(spec.channel, &recipient, &from).map_err(|error| match error {
         BadTrial::Recipient(message) => Problem::field("recipient", message),
         BadTrial::From => Problem::field("from", error.to_string()),
     })?;
-    let timeout = settings.delivery.provider_timeout;
-    let provider = connect(&spec, &settings.sandbox.url, timeout)
-        .await
-        .map_err(|error| Problem::field("settings", error.to_string()))?;
+    let provider = connected(&state, &spec).await?;
     Ok(HttpResponse::Ok().json(trial.send(&*provider, spec.channel).await))
 }
 
-async fn open(state: &State, name: &str) -> Result<ProviderSpec, Problem> {
-    let provider = store::read(&state.store, name).await?;
-    Ok(provider.open(&state.store)?)
-}
-
-fn shown(provider: &Provider) -> Value {
-    json!({
-        "name": provider.name, "kind": provider.kind, "channel": provider.channel,
-        "active": provider.active, "weight": provider.weight, "settings": provider.settings,
-        "has_credentials": provider.has_credentials(), "updated_at": provider.updated_at,
-    })
+/// The client of a provider; nothing is sent. Whoever has none could take no message.
+async fn connected(state: &State, spec: &ProviderSpec) -> Result<Box<dyn Provider>, Problem> {
+    let settings = &state.settings;
+    let timeout = settings.delivery.provider_timeout;
+    connect(spec, &settings.sandbox.url, timeout)
+        .await
+        .map_err(|error| Problem::field("settings", error.to_string()))
 }
 
 fn invalid(fields: Vec<BadField>) -> Problem {

@@ -57,14 +57,19 @@ fn selectors(text: &str) -> Result<Vec<String>, Problem> {
     Ok(selectors.into_iter().map(str::to_owned).collect())
 }
 
-/// Those of the active providers whose settings can be read.
+/// Those of the active providers.
 async fn senders(state: &State) -> Result<Senders, Problem> {
     let providers = provider::list(&state.store).await?;
-    let settings: Vec<ProviderSettings> = providers
+    let settings = providers
         .iter()
         .filter(|provider| provider.active)
-        .filter_map(|provider| ProviderSettings::read(provider.kind, &provider.settings).ok())
-        .collect();
+        .map(|provider| {
+            ProviderSettings::read(provider.kind, &provider.settings).map_err(|fault| {
+                let name = &provider.name;
+                Problem::unreadable(format!("the settings of provider {name:?}: {fault}"))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(Senders::of(&settings))
 }
 

@@ -12,19 +12,11 @@ use super::spelled::{count, list, seconds};
 /// The poller rescues every few seconds; what it has left for so long it does not rescue.
 pub(super) const RESCUED_WITHIN: Duration = Duration::from_secs(60);
 
-/// What the poller allows between a message's coming out of its queue and its worker's first look.
-const MARGIN: Duration = Duration::from_secs(30);
-
 /// The poller relays what is due within a second.
 const OVERDUE_SECONDS: f64 = 60.0;
 
 /// Markers come once a minute at the rarest.
 const SILENT_SECONDS: f64 = 180.0;
-
-/// The longest that a worker may hold an id: as the poller reckons it.
-pub(super) fn grace(lease: Duration, unstarted_limit: Duration) -> Duration {
-    lease + unstarted_limit + MARGIN
-}
 
 pub(super) fn stranded(lanes: &[Stranded]) -> Check {
     const NAME: &str = "stranded";

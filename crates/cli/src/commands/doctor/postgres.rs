@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use carillon_connect as connect;
-use carillon_core::clock as host_clock;
+use carillon_core::{clock as host_clock, rescue};
 use carillon_runtime::Settings;
 use carillon_store::diagnosis::{self, Server, Session};
 use carillon_store::{Error, Store, backlog, health, partition};
@@ -129,7 +129,7 @@ async fn examine_days(store: &Store, checks: &mut Vec<Check>) {
 
 async fn examine_flow(settings: &Settings, store: &Store, checks: &mut Vec<Check>) {
     let delivery = &settings.delivery;
-    let grace = flow::grace(delivery.lease, delivery.unstarted_limit);
+    let grace = rescue::grace(delivery.lease, delivery.unstarted_limit);
     let facts = diagnosis::stranded(store, grace, flow::RESCUED_WITHIN).await;
     checks.push(judged("stranded", facts, |facts| flow::stranded(&facts)));
     let facts = backlog::waiting(store).await;

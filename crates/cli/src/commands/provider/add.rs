@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::credentials::{AwsKeys, SmtpLogin};
 use super::refusal::refused;
 use super::settings::{AwsSettings, Fields, SesSettings, SmtpSettings, SnsSettings};
-use super::{all, must_be_free, read, shares, trial, what};
+use super::{all, must_be_free, shares, trial, what, working};
 use crate::cx::Cx;
 use crate::format::Output;
 use crate::parse;
@@ -205,6 +205,7 @@ async fn add(
         None => cx.store()?,
     };
     must_be_free(&spec.name, &all(&store).await?)?;
+    working::must_connect(cx, spec).await?;
     let mut said = Vec::new();
     if let Some(recipient) = &trial.test {
         let from = trial.from.as_deref();
@@ -237,6 +238,7 @@ async fn add(
             .iter()
             .map(|name| format!("set {} inactive", what(name))),
     );
+    said.extend(working::remark(&added.name, &spec.settings));
     said.extend(shares::remarks(added.channel, &all(&store).await?));
-    output.render(|| said.join("\n"), read::fields(&added))
+    output.render(|| said.join("\n"), added.to_json())
 }

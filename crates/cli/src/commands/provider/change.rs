@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use carillon_core::provider::ProviderKind;
-use carillon_providers::connect::changes::Changes;
+use carillon_core::provider::changes::Changes;
 use carillon_store::provider;
 use clap::Args;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::credentials::{AwsKeys, SmtpLogin};
 use super::refusal::refused;
 use super::settings::{AwsSettings, Fields, SesSettings, SmtpSettings, SnsSettings};
-use super::{OfProvider, all, read, shares};
+use super::{OfProvider, all, read, shares, working};
 use crate::cx::Cx;
 use crate::failure::bad_argument;
 use crate::format::Output;
@@ -75,19 +75,24 @@ impl Set {
             (None, None) => cx.store()?,
             _ => cx.store_with_keys()?,
         };
-        let spec = of.open(&store).await?;
+        let before = of.read(&store).await?;
         let changes = Changes {
             active,
             weight,
             settings: fields.0,
-            credentials: credentials(spec.settings.kind(), login, keys, no_credentials)?,
+            credentials: credentials(before.kind, login, keys, no_credentials)?,
         };
-        let spec = changes.apply(spec).map_err(refused)?;
-        let provider = provider::update(&store, &spec)
+        let after = changes.apply(before.current()).map_err(refused)?;
+        let mut remarks = Vec::new();
+        if after.must_connect(before.current()) {
+            working::must_connect(cx, &after.spec(before.current())).await?;
+            remarks.extend(working::remark(&before.name, &after.settings));
+        }
+        let provider = provider::update(&store, &before, &after)
             .await
             .with_context(|| of.what())?;
-        let remarks = shares::remarks(provider.channel, &all(&store).await?);
-        let json = read::fields(&provider);
+        remarks.extend(shares::remarks(provider.channel, &all(&store).await?));
+        let json = provider.to_json();
         let text = || format!("{}{}", read::list(&[provider]), remarks.join("\n"));
         output.render(text, json)
     }
@@ -133,7 +138,7 @@ impl Remove {
         let Self { of, force } = self;
         let store = cx.store()?;
         let before = all(&store).await?;
-        let last = shares::is_last(&of.name, &before);
+        let last = shares::last_of(&of.name, &before);
         if let Some(channel) = last.filter(|_| !force) {
             return Err(anyhow!(
                 "{}: is the last active provider of {channel}, whose messages would wait; --force \

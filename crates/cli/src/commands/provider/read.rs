@@ -19,7 +19,7 @@ pub(crate) struct List {
 impl List {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let providers = all(&cx.store()?).await?;
-        let json: Vec<Value> = providers.iter().map(fields).collect();
+        let json: Vec<Value> = providers.iter().map(Provider::to_json).collect();
         self.output
             .render(|| list(&providers), json!({ "providers": json }))
     }
@@ -79,7 +79,7 @@ impl Show {
         let store = cx.store()?;
         let provider = of.read(&store).await?;
         let all = all(&store).await?;
-        output.render(|| show(&provider, &all), fields(&provider))
+        output.render(|| show(&provider, &all), provider.to_json())
     }
 }
 
@@ -119,13 +119,4 @@ fn show(provider: &Provider, all: &[Provider]) -> String {
         lines.push(format!("{name}: {}", lines_of_it.join("\n  ")));
     }
     lines.join("\n")
-}
-
-/// As `/api` shows it.
-pub(super) fn fields(provider: &Provider) -> Value {
-    json!({
-        "name": provider.name, "kind": provider.kind, "channel": provider.channel,
-        "active": provider.active, "weight": provider.weight, "settings": provider.settings,
-        "has_credentials": provider.has_credentials(), "updated_at": provider.updated_at,
-    })
 }

@@ -2,35 +2,8 @@
 
 use carillon_core::channel::Channel;
 use carillon_core::provider::ProviderKind;
+use carillon_core::provider::share::{self, Share};
 use carillon_store::provider::Provider;
-
-/// A provider as far as shares are concerned.
-#[derive(Clone, Copy)]
-pub(crate) struct Share<'a> {
-    name: &'a str,
-    kind: ProviderKind,
-    channel: Channel,
-    active: bool,
-    weight: i32,
-}
-
-impl<'a> From<&'a Provider> for Share<'a> {
-    fn from(provider: &'a Provider) -> Self {
-        Self {
-            name: &provider.name,
-            kind: provider.kind,
-            channel: provider.channel,
-            active: provider.active,
-            weight: provider.weight,
-        }
-    }
-}
-
-impl Share<'_> {
-    const fn takes(&self) -> bool {
-        self.active && self.weight > 0
-    }
-}
 
 /// What share of its channel a provider takes, in whole percent.
 pub(crate) fn percent(name: &str, all: &[Provider]) -> i32 {
@@ -46,15 +19,9 @@ fn share_of(one: &Share, all: &[Share]) -> i32 {
     one.weight * 100 / total.max(1)
 }
 
-/// Whether nobody would deliver a channel any more without this provider.
-pub(crate) fn is_last(name: &str, all: &[Provider]) -> Option<Channel> {
-    let all: Vec<Share> = all.iter().map(Share::from).collect();
-    let one = all
-        .iter()
-        .find(|share| share.name == name && share.takes())?;
-    let another =
-        |share: &Share| share.takes() && share.channel == one.channel && share.name != one.name;
-    (!all.iter().any(another)).then_some(one.channel)
+/// The channel that nobody would deliver any more without this provider.
+pub(crate) fn last_of(name: &str, all: &[Provider]) -> Option<Channel> {
+    share::last_of(name, &all.iter().map(Share::from).collect::<Vec<_>>())
 }
 
 /// What is worth a remark after a change: a sandbox beside a real provider, whose share reaches

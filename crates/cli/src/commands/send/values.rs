@@ -7,8 +7,8 @@ use carillon_core::personalisation::{Personalisation, comparable_name};
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::input;
 use crate::failure::{Fault, bad_argument};
+use crate::input;
 
 /// `--set` and `--values`
 #[derive(Args)]

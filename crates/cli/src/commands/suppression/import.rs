@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::reason;
-use crate::commands::send::input;
+use crate::input;
 use crate::commands::service::OfService;
 use crate::cx::Cx;
 use crate::failure::bad_argument;

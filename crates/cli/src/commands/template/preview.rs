@@ -54,7 +54,7 @@ impl Preview {
             )?);
         }
         if !missing.is_empty() {
-            eprintln!("carillon: without a value: {}", missing.join(", "));
+            eprintln!("{}", warning(&missing));
         }
         match (format, content) {
             (PreviewFormat::Html, Content::Email(message)) => Ok(message.html),
@@ -123,6 +123,12 @@ impl Content {
         }
         json
     }
+}
+
+/// What is said of placeholders without a value: names are anybody's text.
+fn warning(missing: &[String]) -> String {
+    let names: Vec<String> = missing.iter().map(|name| shown(name)).collect();
+    format!("carillon: without a value: {}", names.join(", "))
 }
 
 /// The placeholders of subject and body without a value, in order, each once.
@@ -213,6 +219,13 @@ mod tests {
         let text = Content::of("Ely", &template, &values).text();
         assert!(text.starts_with("Subject: Hi ((first name))\n\n((First_Name)) "));
         assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn the_name_of_a_placeholder_does_not_command_the_terminal() {
+        let names = ["first name", "\u{1b}[2J"].map(str::to_owned);
+        let text = warning(&names);
+        assert_eq!(text, "carillon: without a value: first name, \u{fffd}[2J");
     }
 
     #[test]

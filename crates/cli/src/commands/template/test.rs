@@ -32,7 +32,7 @@ impl Test {
         let (service_id, id) = (self.of.of.service_id, self.of.template_id);
         let path = format!("/api/services/{service_id}/templates/{id}/test-send");
         let body = json!({ "recipient": self.to, "personalisation": self.values.read()? });
-        let find = || Source::of_administrator(cx, &api);
+        let find = || Ok(Source::of_administrator(&api));
         let following = self.follow.prepare(find)?;
         let answer = api.post(&path, &body).await?;
         report(&answer, following, self.output).await

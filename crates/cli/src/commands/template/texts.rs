@@ -7,8 +7,8 @@ use carillon_core::channel::Channel;
 use carillon_core::template::check_texts;
 use clap::Args;
 
-use crate::commands::send::input;
 use crate::failure::Fault;
+use crate::input;
 
 /// `--body` or `--body-file`.
 #[derive(Args)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use carillon_core::id::NotificationId;
 use carillon_core::notification::Status;
 use clap::Args;
@@ -21,8 +21,8 @@ use crate::format::{Format, Output};
 pub(crate) struct Follow {
     /// Follow the message until it is delivered, sent or given up
     ///
-    /// The timeline is read from the database if DATABASE_URL is set, else from the API with the
-    /// administrator's token in ADMIN_TOKEN. With neither, the API is asked for the status with the
+    /// The timeline is read from the API with the administrator's token in ADMIN_TOKEN, else from
+    /// the database if DATABASE_URL is set. With neither, the API is asked for the status with the
     /// service's key, and only its changes are shown. The exit code is 0 if the message was
     /// delivered or sent, 1 if it failed, and 3 if it is still under way at the time-out.
     #[arg(long)]
@@ -86,20 +86,28 @@ impl Following {
         screen: &Screen,
     ) -> anyhow::Result<(Option<Snapshot>, bool)> {
         let deadline = Instant::now() + Duration::from_secs(self.timeout_s);
-        let mut n_said = 0;
+        let (mut n_said, mut last) = (0, None);
         loop {
-            let seen = self.source.read(id).await;
-            let seen = seen.with_context(|| format!("notification {id}"))?;
-            if let Some(seen) = &seen {
-                for line in seen.lines_from(n_said) {
-                    screen.say(&line)?;
+            match self.source.read(id).await {
+                Ok(Some(seen)) => {
+                    for line in seen.lines_from(n_said) {
+                        screen.say(&line)?;
+                    }
+                    n_said = n_said.max(seen.events.len());
+                    screen.show(seen.status);
+                    last = Some(seen);
                 }
-                n_said = n_said.max(seen.events.len());
-                screen.show(seen.status);
+                Ok(None) => {}
+                // That it cannot be read for now says nothing about the message.
+                Err(error) if Instant::now() < deadline => screen.note(&error),
+                Err(error) => {
+                    let what = format!("notification {id} cannot be read");
+                    return Err(error.context(what).context(Fault::TimedOut));
+                }
             }
-            let is_over = seen.as_ref().is_some_and(|seen| seen.status.is_completed());
+            let is_over = last.as_ref().is_some_and(|seen| seen.status.is_completed());
             if is_over || Instant::now() >= deadline {
-                return Ok((seen, is_over));
+                return Ok((last, is_over));
             }
             sleep(EVERY).await;
         }
@@ -169,6 +177,10 @@ impl Screen {
 
     fn show(&self, status: Status) {
         self.spinner.set_message(status.as_str());
+    }
+
+    fn note(&self, error: &anyhow::Error) {
+        self.spinner.set_message(format!("trying on: {error:#}"));
     }
 }
 

@@ -26,22 +26,19 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// What tells most to who has a service's key: the database if its URL is set, else the API as
-    /// an administrator, else as the service.
+    /// What tells most to who has a service's key: the API as an administrator, which is sure to
+    /// be of the installation that has the message; else the database if its URL is set, else the
+    /// API as the service.
     pub fn of_service(cx: &Cx, url: &ApiUrl, service: &Api) -> anyhow::Result<Self> {
-        if let Some(database) = database(cx)? {
-            return Ok(database);
+        if let Some(admin) = Credentials::find_admin(cx)? {
+            return Ok(Self::Administrator(url.open(cx, admin)?));
         }
-        Ok(match Credentials::find_admin(cx)? {
-            Some(admin) => Self::Administrator(url.open(cx, admin)?),
-            None => Self::Service(service.clone(), Vec::new()),
-        })
+        Ok(database(cx)?.unwrap_or_else(|| Self::Service(service.clone(), Vec::new())))
     }
 
-    /// What tells most to an administrator: the database if its URL is set, else the API.
-    pub fn of_administrator(cx: &Cx, api: &Api) -> anyhow::Result<Self> {
-        let database = database(cx)?;
-        Ok(database.unwrap_or_else(|| Self::Administrator(api.clone())))
+    /// The API, for an administrator.
+    pub fn of_administrator(api: &Api) -> Self {
+        Self::Administrator(api.clone())
     }
 
     /// What is known now; `None` while it is not saved, or if there is no such notification.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn none_of_its_own(_: &str) -> Option<Meaning> {
+fn none_of_its_own(_: &str, _: Option<Said>) -> Option<Meaning> {
     None
 }
 
@@ -129,7 +129,7 @@ fn an_error_without_a_known_name_goes_by_its_status() {
 
 #[test]
 fn what_a_service_documents_itself_goes_before_what_all_share() {
-    let own = |code: &str| (code == "InternalError").then_some(Throttled(SOON));
+    let own = |code: &str, _: Option<Said>| (code == "InternalError").then_some(Throttled(SOON));
     assert_eq!(
         outcome(&refused(500, "InternalError"), own).name(),
         "throttled"
@@ -152,7 +152,7 @@ fn the_wait_is_as_aws_says_then_by_the_kind_of_quota() {
             status: 429,
             code: Some("TooManyRequestsException".into()),
             retry_after: retry_after.map(Duration::from_secs),
-            by_the_day,
+            said: by_the_day.then_some(Said::ByTheDay),
         });
         let after = Duration::from_secs(expected);
         assert_eq!(

@@ -36,7 +36,22 @@ fn every_refusal_has_its_outcome() {
         ),
         (
             Recipient,
-            "554 5.7.1 <amala@example.com>: Relay access denied",
+            "554 5.7.1 <amala@example.com>: Recipient address rejected: Access denied",
+            "rejected: 554 5.7.1 the server's policy does not allow it: ask its operator whether it takes this sender's mail from here",
+        ),
+        (
+            Recipient,
+            "550 5.1.1 <relay@example.com>: does not exist",
+            "rejected: 550 5.1.1 the recipient's mailbox does not exist",
+        ),
+        (
+            Recipient,
+            "550 5.7.1 relay.example.com says: no",
+            "rejected: 550 5.7.1 the server's policy does not allow it: ask its operator whether it takes this sender's mail from here",
+        ),
+        (
+            Message,
+            "554 5.7.1 relay.example.com does not relay what is unauthenticated: Authentication required",
             "rejected: 554 5.7.1 the server's policy does not allow it: ask its operator whether it takes this sender's mail from here",
         ),
         (
@@ -129,6 +144,67 @@ fn every_refusal_has_its_outcome() {
             Aside,
             "550 no",
             "failed: 550 the server refuses a harmless command",
+        ),
+        // About our account.
+        (
+            Recipient,
+            "554 5.7.1 <amala@example.com>: Relay access denied",
+            "failed: 554 5.7.1 the server passes no mail on for us: give the provider a login, or have the server accept mail from this machine",
+        ),
+        (
+            Recipient,
+            "454 4.7.1 <amala@example.com>: Relay access denied",
+            "failed: 454 4.7.1 the server passes no mail on for us: give the provider a login, or have the server accept mail from this machine",
+        ),
+        (
+            Recipient,
+            "550 5.7.1 Relaying denied. Log in first.",
+            "failed: 550 5.7.1 the server passes no mail on for us: give the provider a login, or have the server accept mail from this machine",
+        ),
+        (
+            Recipient,
+            "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+            "failed: 550 5.7.54 the server passes no mail on for us: give the provider a login, or have the server accept mail from this machine",
+        ),
+        (
+            Recipient,
+            "550 relay not permitted",
+            "failed: 550 the server passes no mail on for us: give the provider a login, or have the server accept mail from this machine",
+        ),
+        (
+            Recipient,
+            "553 5.7.1 <clinic@example.org>: Sender address rejected: not owned by user relay",
+            "failed: 553 5.7.1 the server does not let us send from this address: check the service's sender address, and what the provider's login may use",
+        ),
+        (
+            Sender,
+            "550 5.7.60 Client does not have permissions to send as this sender",
+            "failed: 550 5.7.60 the server does not let us send from this address: check the service's sender address, and what the provider's login may use",
+        ),
+        (
+            Sender,
+            "550 5.7.1 Client was not authenticated",
+            "failed: 550 5.7.1 the server wants a login: give the provider a username and a password, and TLS",
+        ),
+        (
+            Sender,
+            "550 5.7.1 Authentication required",
+            "failed: 550 5.7.1 the server wants a login: give the provider a username and a password, and TLS",
+        ),
+        (
+            Sender,
+            "554 5.7.1 you are listed",
+            "failed: 554 5.7.1 the server's policy does not allow it: ask its operator whether it takes this sender's mail from here",
+        ),
+        (
+            Message,
+            "554 Message rejected: Email address is not verified. The following identities failed the check in region EU-WEST-1: clinic@example.org",
+            "failed: 554 an address or domain is not verified: verify the sender's; while the account is in SES's sandbox, the recipient's too",
+        ),
+        (
+            Message,
+            "554 Message rejected: Sending paused for this account.",
+            "failed: 554 the account's sending is paused: see why in SES's console under reputation, and resume it there",
         ),
         // For a while.
         (

@@ -156,6 +156,36 @@ async fn answers_that_have_come_apart_from_their_commands_are_noticed() {
     );
 }
 
+#[tokio::test]
+async fn an_answer_in_latin_1_is_an_answer() {
+    // "Présente" as a greeting, "reçu" for the message, "refusé" for the recipient.
+    let (port, number) = Port::open().await;
+    let smtp = plain(number, PATIENT);
+    let (first, second) = (message("amala@example.com"), message("bela@example.com"));
+    let server = async {
+        let mut peer = port.accept().await;
+        peer.say(b"220 Pr\xe9sente").await;
+        peer.hear("EHLO").await;
+        peer.say(b"250-mail.example \xe0 vous\r\n250 8BITMIME")
+            .await;
+        peer.go_ahead().await;
+        peer.message().await;
+        peer.say(b"250 2.0.0 re\xe7u").await;
+        peer.hear("MAIL").await;
+        peer.say("250 OK").await;
+        peer.hear("RCPT").await;
+        peer.say(b"550-5.1.1 refus\xe9\r\n550 5.1.1 bela").await;
+        peer.hear("RSET").await;
+        peer.say("250 OK").await;
+    };
+    let client = async {
+        assert_eq!(smtp.send(&first).await, accepted(&first));
+        let expected = rejected("550 5.1.1 the recipient's mailbox does not exist");
+        assert_eq!(smtp.send(&second).await, expected);
+    };
+    tokio::join!(client, server);
+}
+
 /// A client whose kept connection is about to end like this: the next message must not suffer.
 async fn survives(ending: impl AsyncFnOnce(Peer)) {
     let (port, number) = Port::open().await;

@@ -102,6 +102,21 @@ async fn refusals_have_their_outcomes_and_quote_nobody() {
 }
 
 #[tokio::test]
+async fn a_refusal_in_latin_1_is_one_with_every_kind_of_tls() {
+    for (theirs, ours) in [
+        (MailServerTls::None, SmtpTls::None),
+        (MailServerTls::Starttls, SmtpTls::Starttls),
+        (MailServerTls::Implicit, SmtpTls::Implicit),
+    ] {
+        let server = server(theirs, None).await;
+        let smtp = client(&server, ours, None, PATIENT);
+        let outcome = smtp.send(&message("reject-in-latin-1@example.com")).await;
+        let expected = rejected("550 5.1.1 the recipient's mailbox does not exist");
+        assert_eq!(outcome, expected, "{ours:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_reset_instead_of_an_answer_is_ambiguous_and_the_server_has_the_message_once() {
     let server = server(MailServerTls::Starttls, None).await;
     let smtp = client(&server, SmtpTls::Starttls, None, PATIENT);

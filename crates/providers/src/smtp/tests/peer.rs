@@ -36,9 +36,9 @@ impl Port {
 pub(super) struct Peer(BufReader<TcpStream>);
 
 impl Peer {
-    pub(super) async fn say(&mut self, answer: &str) {
-        let answer = format!("{answer}\r\n");
-        self.0.write_all(answer.as_bytes()).await.unwrap();
+    pub(super) async fn say(&mut self, answer: impl AsRef<[u8]>) {
+        let answer = [answer.as_ref(), b"\r\n"].concat();
+        self.0.write_all(&answer).await.unwrap();
     }
 
     /// Reads a line, which must be this command.

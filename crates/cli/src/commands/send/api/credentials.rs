@@ -8,9 +8,9 @@ use carillon_runtime::settings;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::commands::send::input;
 use crate::cx::Cx;
 use crate::failure::{Fault, bad_argument};
+use crate::input;
 
 /// `--api-key-file`
 #[derive(Args)]

@@ -1,7 +1,8 @@
-//! TLS from the first byte, over a connection that we opened ourselves.
+//! TLS over a connection that we opened ourselves.
 //!
 //! The client can do both by itself, but then the connection has Nagle's algorithm on, and the line
-//! that ends a message waits 40 ms for the message to be acknowledged.
+//! that ends a message waits 40 ms for the message to be acknowledged; and nothing can stand between
+//! the client and what it reads.
 #![expect(
     deprecated,
     reason = "the one way to a TLS stream made from the client's own TLS parameters"
@@ -20,9 +21,9 @@ use tokio::net::TcpStream;
 
 /// A TLS stream that the client takes for a plain one.
 #[derive(Debug)]
-pub(super) struct ImplicitTls(AsyncNetworkStream);
+pub(super) struct Tls(AsyncNetworkStream);
 
-impl ImplicitTls {
+impl Tls {
     /// Shakes hands.
     pub(super) async fn begin(stream: TcpStream, tls: TlsParameters) -> Result<Self, Error> {
         let mut stream = AsyncNetworkStream::use_existing_tokio1(Box::new(stream));
@@ -35,13 +36,13 @@ impl ImplicitTls {
     }
 }
 
-impl AsyncTokioStream for ImplicitTls {
+impl AsyncTokioStream for Tls {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
         self.0.peer_addr()
     }
 }
 
-impl AsyncRead for ImplicitTls {
+impl AsyncRead for Tls {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -53,7 +54,7 @@ impl AsyncRead for ImplicitTls {
     }
 }
 
-impl AsyncWrite for ImplicitTls {
+impl AsyncWrite for Tls {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
