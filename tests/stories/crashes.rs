@@ -13,6 +13,7 @@ fn options() -> StackOptions {
     StackOptions {
         env: vec![
             ("CARILLON__DELIVERY__LEASE_S", "7".to_owned()),
+            ("CARILLON__CALLBACKS__TIMEOUT_MS", "1000".to_owned()),
             ("CARILLON__DELIVERY__PROVIDER_TIMEOUT_MS", "1000".to_owned()),
             ("CARILLON__POLLER__RESCUE_INTERVAL_MS", "500".to_owned()),
             ("CARILLON__POLLER__MARKER_INTERVAL_MS", "500".to_owned()),

@@ -3,6 +3,7 @@
 
 mod aws;
 mod bad_input;
+mod callbacks;
 mod crashes;
 mod doctor;
 mod fell_out;
@@ -15,5 +16,6 @@ mod provider_callbacks;
 mod providers;
 mod reading;
 mod retries;
+mod suppression;
 mod templates;
 mod traces;

@@ -19,7 +19,7 @@ use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::retry::RetryPolicy;
 use carillon_core::trace::TraceContext;
-use carillon_providers::outgoing::OutgoingMessage;
+use carillon_providers::outgoing::{Content, OutgoingMessage};
 use carillon_providers::provider::SetupError;
 use carillon_runtime::{App, crash_point};
 use carillon_store::Store;
@@ -93,7 +93,7 @@ impl Deliveries {
         let settings = &app.settings;
         let timeout = settings.delivery.provider_timeout;
         Ok(Self {
-            contents: Contents::new(store.clone(), settings.email.domain.clone()),
+            contents: Contents::new(store.clone(), settings),
             routes: Routes::new(store.clone(), &settings.sandbox.url, timeout)?,
             marker: Marker::start(store.clone(), &app.tasks, waker),
             lease: settings.delivery.lease,
@@ -160,8 +160,8 @@ impl Deliveries {
             // Its worker vanished on the last attempt, so no verdict was written then.
             return Err(Verdict::give_up(Reason::AttemptsExhausted));
         }
-        let content = match self.contents.of(row).await {
-            Ok(content) => content,
+        let (content, unsubscribe_url) = match self.write(row).await {
+            Ok(written) => written,
             Err(NotSendable::Never(reason)) => return Err(Verdict::give_up(reason)),
             Err(NotSendable::NotNow(error)) => {
                 tracing::warn!(notification.id = %row.id, %error, "cannot read what to send");
@@ -191,10 +191,15 @@ impl Deliveries {
             attempt,
             recipient: row.normalised_recipient.clone(),
             content,
-            unsubscribe_url: row.unsubscribe_url.clone(),
+            unsubscribe_url,
             is_trial: false,
         };
         Ok((message, route))
+    }
+
+    async fn write(&self, row: &Claimed) -> Result<(Content, Option<String>), NotSendable> {
+        let content = self.contents.of(row).await?;
+        Ok((content, self.contents.unsubscribe_url(row).await?))
     }
 
     async fn call(&self, held: &Held, message: &OutgoingMessage, route: &Route) -> Marking {

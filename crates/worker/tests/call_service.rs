@@ -45,19 +45,19 @@ async fn register_for(stack: &Stack, receiver: &WebhookReceiver, path: &str, kin
         statement_timeout: PATIENCE,
         connect_timeout: PATIENCE,
         application_name: "test".to_owned(),
-        sealer: Sealer::new(&[KEY.to_vec()]).unwrap(),
+        sealer: Sealer::new(&[KEY.to_vec()]).expect("the key is 32 bytes long"),
     })
-    .unwrap();
+    .expect("the URL of a test database can be read");
     let secret = carillon_providers::webhook::new_secret();
     receiver.trust(&secret);
     let new = NewCallback {
-        service_id: ServiceId(stack.demo("SERVICE_ID").parse().unwrap()),
+        service_id: ServiceId(stack.demo("SERVICE_ID").parse().expect("a UUID")),
         kind,
         url: receiver.url(path),
         bearer_token: "the-token".to_owned(),
         secret,
     };
-    create(&store, &new).await.unwrap();
+    create(&store, &new).await.expect("it is registered");
 }
 
 /// The statuses told of each notification, of verified calls that were taken.
@@ -95,13 +95,13 @@ async fn a_worker_killed_during_calls_loses_none() {
     let receiver = WebhookReceiver::start(&[]).await;
     register(&stack, &receiver, "/ok").await;
     let mut n_sent = 0;
-    for point in [
-        "worker.call_service.claimed",
-        "worker.call_service.answered",
-        "worker.call_service.marked",
+    for (point, action) in [
+        ("worker.call_service.claimed", "return"),
+        ("worker.call_service.answered", "9*off->return"),
+        ("worker.call_service.marked", "return"),
     ] {
         stack.kill_worker();
-        let crash = [("FAILPOINTS", format!("{point}=3*off->return"))];
+        let crash = [("FAILPOINTS", format!("{point}={action}"))];
         stack.launch_process(Member::Worker, &crash);
         for n in 0..N {
             stack.send_email(&format!("n{n}@example.org"), point).await;

@@ -46,6 +46,8 @@ pub struct ClaimedCall {
     /// The number of this attempt, from 1.
     #[diesel(sql_type = Integer)]
     pub attempts: i32,
+    #[diesel(sql_type = Integer)]
+    attempts_before_replay: i32,
     /// When it was claimed, just before the call.
     #[diesel(sql_type = Timestamptz)]
     pub claimed_at: DateTime<Utc>,
@@ -113,6 +115,13 @@ impl ClaimedCall {
             occurred_at: self.occurred_at,
             feedback: self.feedback.as_deref(),
         }
+    }
+
+    /// The step of the schedule that this attempt is, from 1: a replay begins it anew.
+    #[must_use]
+    pub fn step(&self) -> u32 {
+        let step = self.attempts.saturating_sub(self.attempts_before_replay);
+        u32::try_from(step).unwrap_or(1)
     }
 
     /// Opens the token and the secrets.

@@ -29,12 +29,12 @@ WITH c AS MATERIALIZED (
       AND e.due_at IS NULL
       AND (e.lease_until IS NULL OR e.lease_token = c.token)
     RETURNING e.id, e.callback_id, e.service_id, e.notification_id, e.kind, e.status, e.feedback,
-        e.occurred_at, e.attempts, e.completed_at, c.now AS claimed_at
+        e.occurred_at, e.attempts, e.attempts_before_replay, e.completed_at, c.now AS claimed_at
 ), claimed AS MATERIALIZED (
     SELECT * FROM touched WHERE completed_at IS NULL
 )
 SELECT e.id, e.callback_id, e.service_id, e.notification_id, e.kind, e.status, e.feedback,
-    e.occurred_at, e.attempts, e.claimed_at, w.url, w.sealed_token, w.sealed_secrets,
+    e.occurred_at, e.attempts, e.attempts_before_replay, e.claimed_at, w.url, w.sealed_token, w.sealed_secrets,
     n.reference, n.recipient, n.channel, n.template_id, n.template_version, n.created_at, n.sent_at,
     n.trace_id, n.trace_span
 FROM claimed e

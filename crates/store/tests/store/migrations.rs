@@ -74,10 +74,19 @@ async fn a_migration_gives_way_to_whoever_holds_its_table() {
     given.database.execute(&forget).await;
 
     let reader = given.database.client().await;
-    let tables =
-        "BEGIN; LOCK TABLE notifications, providers, templates, services IN ACCESS SHARE MODE";
+    // Whatever the last migration changes.
+    let all_tables = "BEGIN; DO $$
+        DECLARE held regclass;
+        BEGIN
+            FOR held IN SELECT oid FROM pg_class
+                WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+                    AND NOT relispartition AND relname <> '__diesel_schema_migrations'
+            LOOP
+                EXECUTE format('LOCK TABLE %s IN ACCESS SHARE MODE', held);
+            END LOOP;
+        END $$";
     reader
-        .batch_execute(tables)
+        .batch_execute(all_tables)
         .await
         .expect("a lock that hinders nobody else");
     let gave_way = migrate::run(&given).await;

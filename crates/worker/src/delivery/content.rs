@@ -9,8 +9,10 @@ use carillon_core::personalisation::Personalisation;
 use carillon_core::reason::Reason;
 use carillon_core::service::Service;
 use carillon_core::template::Template;
+use carillon_core::unsubscribe::{LinkKey, link};
 use carillon_providers::outgoing::Content;
 use carillon_render::{EmailMessage, Language, Layout};
+use carillon_runtime::settings::Settings;
 use carillon_store::notification::Claimed;
 use carillon_store::{Error, Store};
 use moka::future::Cache;
@@ -34,6 +36,8 @@ struct Parsed {
 pub(crate) struct Contents {
     store: Store,
     email_domain: String,
+    /// Our own unsubscribe links: where the outside reaches the API, and what signs them.
+    links: Option<(String, LinkKey)>,
     templates: Cache<(TemplateId, i32), Arc<Parsed>>,
     services: Cache<ServiceId, Arc<Service>>,
 }
@@ -44,10 +48,14 @@ const TEMPLATES: u64 = 10_000;
 const SERVICE_TTL: Duration = Duration::from_secs(5);
 
 impl Contents {
-    pub fn new(store: Store, email_domain: String) -> Self {
+    pub fn new(store: Store, settings: &Settings) -> Self {
+        // Without a key there is nothing to sign with, and no link.
+        let keys = settings.security.encryption_keys().unwrap_or_default();
+        let key = keys.first().map(|key| LinkKey::derive(key));
         Self {
             store,
-            email_domain,
+            email_domain: settings.email.domain.clone(),
+            links: key.map(|key| (settings.api.public_url(), key)),
             templates: Cache::new(TEMPLATES),
             services: Cache::builder()
                 .max_capacity(10_000)
@@ -93,6 +101,20 @@ impl Contents {
                 body: carillon_render::sms(&parsed.body, &values, None),
             },
         })
+    }
+
+    /// Where one click takes the recipient of a claimed message off the list: as the request says,
+    /// or by our own link where the service wants one.
+    pub async fn unsubscribe_url(&self, row: &Claimed) -> Result<Option<String>, NotSendable> {
+        if row.channel != Channel::Email || row.unsubscribe_url.is_some() {
+            return Ok(row.unsubscribe_url.clone());
+        }
+        let Some((public_url, key)) = &self.links else {
+            return Ok(None);
+        };
+        let service = self.service(row.service_id).await?;
+        let url = || link(public_url, key, row.service_id, row.id);
+        Ok(service.one_click_unsubscribe.then(url))
     }
 
     async fn service(&self, id: ServiceId) -> Result<Arc<Service>, NotSendable> {

@@ -12,11 +12,11 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::reason;
-use crate::input;
 use crate::commands::service::OfService;
 use crate::cx::Cx;
 use crate::failure::bad_argument;
 use crate::format::Output;
+use crate::input;
 use crate::parse;
 
 /// Lines of an error that are still read by a person; the rest is counted.

@@ -136,7 +136,7 @@ impl Caller {
     }
 
     async fn call(&self, row: &ClaimedCall) -> Heard {
-        let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
+        let step = row.step();
         let dice = rand::random();
         let credentials = match row.credentials(&self.store) {
             Ok(credentials) => credentials,
@@ -148,7 +148,7 @@ impl Caller {
                     retry_after: None,
                 };
                 return Heard {
-                    verdict: Verdict::of(in_trouble, attempt, self.ladder, dice),
+                    verdict: Verdict::of(in_trouble, step, self.ladder, dice),
                     http_status: None,
                     error: Some("not called: the token or the secrets do not open".to_owned()),
                     was_called: false,
@@ -168,7 +168,7 @@ impl Caller {
             trace: carillon_trace::current().filter(|_| row.trace().is_some()),
         };
         let answer = self.webhooks.call(&call).await;
-        let verdict = Verdict::of(answer, attempt, self.ladder, dice);
+        let verdict = Verdict::of(answer, step, self.ladder, dice);
         let (http_status, error) = match answer {
             Answer::Status { code, .. } => (Some(code), None),
             Answer::Failed { why } => (None, Some(why.to_string())),
