@@ -40,7 +40,8 @@ pub(super) async fn call_back(env: &Env, service_id: &str, url: &str) -> anyhow:
         "CARILLON_CALLBACK_TOKEN",
         "the token of a benchmark".to_owned(),
     );
-    let add = ["callback", "add", service_id, "delivery-status", url];
+    let kind = ["--kind", "delivery-status", "--url", url];
+    let add = [&["callback", "add", service_id][..], &kind[..]].concat();
     carillon(&env, &add).await.map(|_| ())
 }
 
