@@ -76,6 +76,7 @@ record_environment() {
     {
       export_line CARILLON_URL "http://127.0.0.1:$(<"$DEV/ports/api")"
       export_line SANDBOX_URL "http://127.0.0.1:$(<"$DEV/ports/sandbox")"
+      export_line CARILLON__SANDBOX__URL "http://127.0.0.1:$(<"$DEV/ports/sandbox")"
       export_line DATABASE_URL "$DATABASE_URL"
       export_line AMQP_URL "$AMQP_URL"
       export_line CARILLON_DEV_PRIVATE "$private"
