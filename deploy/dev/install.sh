@@ -41,6 +41,7 @@ install_missing() {
     find_rabbitmq_bin >/dev/null || { missing+=(rabbitmq-server); reasons+=("rabbitmq-server: the message broker"); }
   fi
   command -v cc >/dev/null || { missing+=(gcc libc6-dev); reasons+=("gcc: a C compiler and linker for the build"); }
+  command -v openssl >/dev/null || { missing+=(openssl); reasons+=("openssl: certificates that tests are signed with"); }
   command -v curl >/dev/null || { missing+=(curl ca-certificates); reasons+=("curl: talks to the API"); }
 
   if ((${#missing[@]} > 0)); then
@@ -50,7 +51,7 @@ install_missing() {
       apt_install "${missing[@]}"
     else
       note "This system has no apt, so please install these yourself: PostgreSQL 15 or newer (initdb, postgres,"
-      note "psql), RabbitMQ 3.10 or newer, a C compiler and curl. Or run the servers wherever you like and set"
+      note "psql), RabbitMQ 3.10 or newer, a C compiler, openssl and curl. Or run the servers wherever you like and set"
       note "DATABASE_URL (postgres://…) and AMQP_URL (amqp://…): then neither server is needed here."
       exit 1
     fi
