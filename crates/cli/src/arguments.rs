@@ -13,7 +13,8 @@ RUST_LOG is set, and go to stderr.
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 timed out, 78 bad settings.";
 
-/// Operates Carillon: the database, services and their keys and templates, providers, queues
+/// Operates Carillon: the database, services with their keys, templates and callbacks, providers,
+/// messages, queues
 #[derive(Parser)]
 #[command(name = "carillon", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {

@@ -4,7 +4,8 @@
 //! `carillon-store`; a command parses, calls one or two of their functions and says what happened.
 //!
 //! A command returns what belongs on stdout as one text, so that it is printed in one place and
-//! nothing is printed of a command that fails. Errors are one line on stderr.
+//! nothing is printed of a command that fails. Commands whose result may be a bad one (a check, a
+//! test call, a message that is followed) print it and then fail. Errors are one line on stderr.
 //!
 //! To add a command: a file in `commands/` named after its noun, and a line in `commands.rs`.
 

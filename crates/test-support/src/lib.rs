@@ -1,8 +1,9 @@
 //! Private databases, brokers, processes and whole installations for tests.
 //!
 //! Everything here is real: a database of its own in the PostgreSQL of `./dev test`, a queue prefix
-//! of its own in its RabbitMQ, the binaries just built. Nothing is stood in for. This crate knows
-//! no other crate of Carillon, so that all of them can use it in their tests.
+//! of its own in its RabbitMQ, the binaries just built. Only the outside is stood in for, over the
+//! wire: AWS by moto, a mail server and a receiver of callbacks by Python's, faults by a raw server.
+//! This crate knows no other crate of Carillon, so that all of them can use it in their tests.
 
 mod database;
 mod environment;

@@ -20,7 +20,7 @@ struct Args {
 fn main() -> ExitCode {
     let about = About {
         name: "carillon-worker",
-        description: "Saves, delivers and receipts notifications: carries out the tasks on the queues",
+        description: "Saves and delivers notifications, applies receipts, calls services: carries out the tasks on the queues",
     };
     run_with(about, async |app, args: Args| {
         carillon_worker::run(app, args.queues).await
