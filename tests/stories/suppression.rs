@@ -1,10 +1,15 @@
 //! Whom a service does not send to: put on the list by people, by bounces and by one click.
 
+use std::time::Duration;
+
 use carillon_core::id::NotificationId;
 use carillon_core::unsubscribe::{LinkKey, link};
-use carillon_test_support::{Stack, StackOptions};
+use carillon_test_support::{MailServer, MailServerOptions, Stack, StackOptions, eventually};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
+
+/// What changes is known everywhere within this time on a busy machine.
+const WITHIN: Duration = Duration::from_secs(60);
 
 /// Base64 of [`KEY`].
 const ENCRYPTION_KEY: &str = "dW5zdWJzY3JpYmUtc3Rvcmllcy0zMi1ieXRlcy0hISE=";
@@ -233,6 +238,73 @@ async fn a_link_that_is_opened_changes_nothing_and_one_click_unsubscribes() {
         }
     }
     stack.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_e_mail_carries_the_link_and_a_post_to_it_unsubscribes() {
+    let mail = MailServer::start(MailServerOptions::default()).await;
+    let stack = Stack::start(StackOptions::default()).await;
+    let port = mail.port().to_string();
+    let server = ["--host", "localhost", "--port", &port, "--tls", "none"];
+    let add = ["provider", "add", "smtp", "relay", "--only"];
+    stack.carillon(&[&add[..], &server].concat()).await;
+    let plain = stack.send_email("ada@example.org", "Ada").await;
+    stack.until_status(&plain, "sent").await;
+    let service = stack.demo("SERVICE_ID");
+    let update = ["service", "update", service];
+    let wants = ["--one-click-unsubscribe", "true"];
+    stack.carillon(&[&update[..], &wants].concat()).await;
+    // A worker knows its services for a few seconds.
+    let data = eventually("an e-mail carries the link", WITHIN, async || {
+        let id = stack.send_email("ada@example.org", "Ada").await;
+        stack.until_status(&id, "sent").await;
+        let data = mail.messages().pop()?["data"].as_str()?.to_owned();
+        header(&data, "List-Unsubscribe").is_some().then_some(data)
+    })
+    .await;
+    let first = mail.messages()[0]["data"].as_str().unwrap().to_owned();
+    assert_eq!(header(&first, "List-Unsubscribe"), None);
+    assert_eq!(header(&first, "List-Unsubscribe-Post"), None);
+    assert_eq!(
+        header(&data, "List-Unsubscribe-Post").as_deref(),
+        Some("List-Unsubscribe=One-Click")
+    );
+    let link = header(&data, "List-Unsubscribe").unwrap();
+    let link = link.strip_prefix('<').and_then(|l| l.strip_suffix('>'));
+    let link = link.unwrap_or_else(|| panic!("no link: {data}"));
+    assert!(
+        link.starts_with(&format!("{}/unsubscribe/", stack.api_url)),
+        "{link}"
+    );
+
+    assert!(entries(&stack).await.is_empty());
+    let one_click = client()
+        .post(link)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("List-Unsubscribe=One-Click");
+    let (status, html) = page(one_click.send().await.unwrap()).await;
+    assert_eq!(status, 200, "{html}");
+    let expected = ("ada@example.org".to_owned(), "unsubscribed".to_owned());
+    assert_eq!(entries(&stack).await, [expected]);
+    let n_before = mail.messages().len();
+    let kept_away = stack.send_email("ada@example.org", "Ada").await;
+    stack.until_status(&kept_away, "permanent-failure").await;
+    assert_eq!(mail.messages().len(), n_before);
+    stack.assert_settled().await;
+}
+
+/// A header's value, on however many lines it is written.
+fn header(message: &str, name: &str) -> Option<String> {
+    let head = message.split("\r\n\r\n").next()?.replace("\r\n", "\n");
+    let head = head
+        .split("\n\n")
+        .next()?
+        .replace("\n ", "")
+        .replace("\n\t", "");
+    let value = head
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name}:")))?;
+    Some(value.trim().to_owned())
 }
 
 /// Status and text of a page, which nobody may keep, frame or pass on.

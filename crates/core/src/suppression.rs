@@ -97,12 +97,14 @@ pub fn of_receipt(
 ) -> Option<SuppressionReason> {
     match (channel, kind, subtype) {
         (Channel::Email, ReceiptKind::Complaint, _) => Some(SuppressionReason::Complaint),
+        // The provider's own list of those who want no more.
+        (Channel::Email, ReceiptKind::PermanentFailure, Some("unsubscribed-recipient"))
+        | (Channel::Sms, _, Some("opted-out")) => Some(SuppressionReason::Unsubscribed),
         (Channel::Email, ReceiptKind::PermanentFailure, subtype)
             if !subtype.is_some_and(|subtype| NOT_THE_ADDRESS.contains(&subtype)) =>
         {
             Some(SuppressionReason::HardBounce)
         }
-        (Channel::Sms, _, Some("opted-out")) => Some(SuppressionReason::Unsubscribed),
         _ => None,
     }
 }
@@ -135,6 +137,16 @@ mod tests {
             let kind = ReceiptKind::PermanentFailure;
             assert_eq!(of_receipt(Channel::Email, kind, Some(subtype)), None);
         }
+    }
+
+    #[test]
+    fn a_recipient_who_unsubscribed_at_the_provider_is_unsubscribed_and_not_dead() {
+        let of = |kind| of_receipt(Channel::Email, kind, Some("unsubscribed-recipient"));
+        assert_eq!(
+            of(ReceiptKind::PermanentFailure),
+            Some(SuppressionReason::Unsubscribed)
+        );
+        assert_eq!(of(ReceiptKind::TemporaryFailure), None);
     }
 
     #[test]

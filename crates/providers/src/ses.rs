@@ -14,7 +14,7 @@ use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::primitives::Blob;
 use aws_sdk_sesv2::types::{Destination, EmailContent, MessageTag, RawMessage};
 use carillon_core::attempt::Outcome;
-use carillon_core::provider::{AwsKeys, SesSettings};
+use carillon_core::provider::{AwsKeys, ProviderKind, SesSettings};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
@@ -198,6 +198,14 @@ impl Provider for Ses {
 
     fn has_receipts(&self) -> bool {
         true
+    }
+
+    /// Events of a configuration set carry our tags. Without one all that can be heard are the
+    /// identity's notifications, which carry none.
+    fn reports_by_reference(&self) -> Option<ProviderKind> {
+        self.configuration_set
+            .is_none()
+            .then_some(ProviderKind::Ses)
     }
 
     fn send<'a>(&'a self, message: &'a OutgoingMessage) -> BoxFuture<'a, Outcome> {

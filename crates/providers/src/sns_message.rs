@@ -3,10 +3,12 @@
 //! Anybody can post to our address, and anybody with an account at AWS can have SNS sign a message.
 //! So a message counts only if it comes from a topic that is listed, is signed with the key of a
 //! certificate that lies on a genuine SNS host, and is no older than [`OLDEST_MINUTES`]. What costs
-//! nothing is checked first: for no other message is anything fetched.
+//! nothing is checked first: for no other message is anything fetched, and for those that are left
+//! only a few things at a time.
 
 mod address;
 mod certificate;
+mod certificates;
 mod envelope;
 mod refusal;
 mod source;
@@ -20,7 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub use reqwest::Url;
 
 use crate::provider::SetupError;
-use certificate::Certificate;
+use certificates::Certificates;
 use envelope::{Envelope, Kind};
 pub use refusal::Refusal;
 pub use source::{Internet, NoAnswer, Source};
@@ -30,9 +32,6 @@ pub const OLDEST_MINUTES: i64 = 60;
 /// Clocks differ; a message from further ahead is refused.
 pub const AHEAD_MINUTES: i64 = 5;
 
-/// SNS changes its certificates rarely; a withdrawn one is used for this long at most.
-const CERTIFICATE_FOR: Duration = Duration::from_secs(3_600);
-const MAX_CERTIFICATES: u64 = 64;
 /// Longer than a message stays acceptable.
 const REMEMBERED_FOR: Duration = Duration::from_secs(70 * 60);
 /// Of the last ids. One that is forgotten early does no harm: receipts are applied once by the
@@ -43,7 +42,7 @@ const MAX_REMEMBERED: u64 = 100_000;
 pub struct SnsMessages {
     topics: Vec<String>,
     source: Arc<dyn Source>,
-    certificates: moka::future::Cache<Url, Arc<Certificate>>,
+    certificates: Certificates,
     done: moka::sync::Cache<String, ()>,
 }
 
@@ -82,11 +81,8 @@ impl SnsMessages {
     pub fn with_source(topics: Vec<String>, source: Arc<dyn Source>) -> Self {
         Self {
             topics,
+            certificates: Certificates::new(Arc::clone(&source)),
             source,
-            certificates: moka::future::Cache::builder()
-                .max_capacity(MAX_CERTIFICATES)
-                .time_to_live(CERTIFICATE_FOR)
-                .build(),
             done: moka::sync::Cache::builder()
                 .max_capacity(MAX_REMEMBERED)
                 .time_to_live(REMEMBERED_FOR)
@@ -97,8 +93,7 @@ impl SnsMessages {
     /// Reads and verifies the body of a request.
     ///
     /// # Errors
-    /// Why the message is not believed; see [`Refusal::is_temporary`] for the one case that may
-    /// pass.
+    /// Why the message is not believed; see [`Refusal::is_temporary`] for the cases that may pass.
     pub async fn verify(&self, body: &[u8], now: DateTime<Utc>) -> Result<Genuine, Refusal> {
         let envelope: Envelope = serde_json::from_slice(body).map_err(|_| Refusal::Malformed)?;
         envelope.check_lines()?;
@@ -113,37 +108,31 @@ impl SnsMessages {
         let signature = envelope.signature()?;
         let address = address::of_certificate(&envelope.signing_cert_url)
             .ok_or(Refusal::CertificateAddress)?;
-        let certificate = self.certificate(address).await?;
+        let meaning = self.meaning(&envelope)?;
+        let certificate = self.certificates.get(&address, now).await?;
         certificate.check_period(now)?;
         certificate.verify(scheme, envelope.canonical().as_bytes(), &signature)?;
-        self.meaning(envelope)
+        self.certificates.proven(address);
+        Ok(meaning)
     }
 
-    fn meaning(&self, envelope: Envelope) -> Result<Genuine, Refusal> {
+    /// What it asks for if it is genuine.
+    fn meaning(&self, envelope: &Envelope) -> Result<Genuine, Refusal> {
         Ok(match envelope.kind {
             Kind::Notification if self.done.contains_key(&envelope.message_id) => Genuine::Repeated,
             Kind::Notification => Genuine::Notification {
-                message_id: envelope.message_id,
-                content: envelope.message,
+                message_id: envelope.message_id.clone(),
+                content: envelope.message.clone(),
             },
             Kind::SubscriptionConfirmation => {
-                let text = envelope.subscribe_url.unwrap_or_default();
-                let url = address::of_confirmation(&text, &envelope.topic_arn);
+                let text = envelope.subscribe_url.as_deref().unwrap_or_default();
+                let url = address::of_confirmation(text, &envelope.topic_arn);
                 Genuine::Subscription {
                     url: url.ok_or(Refusal::SubscribeAddress)?,
                 }
             }
             Kind::UnsubscribeConfirmation => Genuine::Unsubscribed,
         })
-    }
-
-    async fn certificate(&self, address: Url) -> Result<Arc<Certificate>, Refusal> {
-        let source = Arc::clone(&self.source);
-        let fetched = self.certificates.try_get_with(address.clone(), async move {
-            let pem = source.get(address).await.map_err(Refusal::Certificate)?;
-            Certificate::read(&pem).map(Arc::new)
-        });
-        fetched.await.map_err(|refusal| *refusal)
     }
 
     /// Remembers that a notification's content is safe: from now on it is

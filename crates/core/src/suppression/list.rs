@@ -22,10 +22,19 @@ const TITLES: [&str; 8] = [
 /// A line that is no recipient of the channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// Which line, from 1.
+    /// Which line, as its reader counts them.
     pub number: usize,
     /// What is wrong; the line itself is not quoted.
     pub message: String,
+}
+
+/// Lines that are no recipients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BadLines {
+    /// The first of them.
+    pub named: Vec<BadLine>,
+    /// How many there are besides.
+    pub n_more: usize,
 }
 
 /// The channel that a recipient is of: what has an `@` is an e-mail address.
@@ -55,32 +64,49 @@ pub fn read(channel: Channel, region: &str, text: &str) -> Result<String, String
     Ok(comparable(channel, &normalised))
 }
 
-/// Reads a text of one recipient a line, in double quotes or not. Empty lines are passed over, and
-/// so is a first line that is the title of the column.
+/// The lines of a text of one recipient a line, numbered from 1 and without double quotes. Empty
+/// lines are passed over, and so is a first line that is the title of the column.
+pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.trim_start_matches('\u{feff}').lines().map(bare);
+    (1..)
+        .zip(lines)
+        .filter(|(number, line)| !(line.is_empty() || (*number == 1 && is_title(line))))
+}
+
+/// Reads numbered recipients, all of them or none.
 ///
 /// # Errors
-/// Every line that is no recipient, with its number.
-pub fn read_lines(channel: Channel, region: &str, text: &str) -> Result<Vec<String>, Vec<BadLine>> {
-    let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
-    let (mut recipients, mut bad) = (Vec::new(), Vec::new());
-    for (index, line) in lines {
-        let line = bare(line);
-        if line.is_empty() || (index == 0 && is_title(line)) {
-            continue;
-        }
-        match read(channel, region, line) {
+/// The first `most_named` that are no recipients, and how many more there are.
+pub fn read_all<'a>(
+    channel: Channel,
+    region: &str,
+    texts: impl IntoIterator<Item = (usize, &'a str)>,
+    most_named: usize,
+) -> Result<Vec<String>, BadLines> {
+    let mut recipients = Vec::new();
+    let mut bad = BadLines::default();
+    for (number, text) in texts {
+        match read(channel, region, text) {
             Ok(recipient) => recipients.push(recipient),
-            Err(message) => bad.push(BadLine {
-                number: index + 1,
-                message,
-            }),
+            Err(message) if bad.named.len() < most_named => {
+                bad.named.push(BadLine { number, message });
+            }
+            Err(_) => bad.n_more += 1,
         }
     }
-    if bad.is_empty() {
+    if bad.named.is_empty() && bad.n_more == 0 {
         Ok(recipients)
     } else {
         Err(bad)
     }
+}
+
+/// Reads a text of one recipient a line; see [`lines`].
+///
+/// # Errors
+/// Every line that is no recipient, with its number.
+pub fn read_lines(channel: Channel, region: &str, text: &str) -> Result<Vec<String>, Vec<BadLine>> {
+    read_all(channel, region, lines(text), usize::MAX).map_err(|bad| bad.named)
 }
 
 fn bare(line: &str) -> &str {
@@ -130,6 +156,16 @@ mod tests {
                 message: message.clone()
             })
         );
+    }
+
+    #[test]
+    fn no_more_bad_lines_are_named_than_are_asked_for_and_the_rest_is_counted() {
+        let text = "ada@example.org\n".to_owned() + &"x\n".repeat(1_000);
+        let bad = read_all(Channel::Email, "GB", lines(&text), 3).unwrap_err();
+        let numbers: Vec<usize> = bad.named.iter().map(|line| line.number).collect();
+        assert_eq!((numbers, bad.n_more), (vec![2, 3, 4], 997));
+        let none_named = read_all(Channel::Email, "GB", lines("x"), 0).unwrap_err();
+        assert_eq!((none_named.named, none_named.n_more), (vec![], 1));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Receipts from what SES publishes about a message: its events, and the older notifications, which
-//! differ in one name.
+//! Receipts from what SES publishes about a message: the events of a configuration set, and the
+//! notifications of an identity, which differ in one name and carry no tags.
 
 mod bounce;
 mod status_code;
@@ -20,6 +20,9 @@ use status_code::status_code;
 /// The provider's name in receipts, whatever the providers of kind `ses` are called here: an event
 /// does not say through which of them the message went.
 pub const PROVIDER: &str = "ses";
+
+/// How the message begins that SES publishes to a topic once, to see whether it may.
+const GREETING: &str = "Successfully validated SNS topic";
 
 /// Why there is no receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -88,12 +91,15 @@ struct Said {
     subtype: Option<String>,
 }
 
-/// The receipts of one event: none for a send, an open, a click or a subscription, which change
-/// nothing; two for a complaint because of which SES no longer sends to the address.
+/// The receipts of one event: none for a send, an open, a click, a subscription or SES's greeting,
+/// which change nothing; two for a complaint because of which SES no longer sends to the address.
 ///
 /// # Errors
 /// When the text is no event, or one without the part that its type promises.
 pub fn receipts(text: &str) -> Result<Vec<Receipt>, Unreadable> {
+    if text.starts_with(GREETING) {
+        return Ok(Vec::new());
+    }
     let event: Event = serde_json::from_str(text).map_err(|_| Unreadable)?;
     if !is_plain(&event.mail.message_id) {
         return Err(Unreadable);
@@ -137,7 +143,8 @@ fn receipt(mail: &Mail, said: Said) -> Result<Receipt, Unreadable> {
     })
 }
 
-/// Our id, if the message was sent with it: the older notifications carry no tags.
+/// Our id, if the message was sent with it. An identity's notifications carry no tags: what they are
+/// about is found by SES's id, which is kept where no configuration set is.
 fn notification_id(mail: &Mail) -> Option<NotificationId> {
     let id = mail.tags.get(ID_TAG)?.first()?;
     id.parse().ok()

@@ -125,6 +125,22 @@ async fn the_request_names_envelope_tags_and_configuration_set() {
 }
 
 #[tokio::test]
+async fn references_are_kept_only_where_no_configuration_set_brings_our_tags_back() {
+    for (configuration_set, expected) in [
+        (None, Some(ProviderKind::Ses)),
+        (Some("receipts".to_owned()), None),
+    ] {
+        let settings = SesSettings {
+            region: Some("eu-west-1".into()),
+            configuration_set,
+        };
+        let ses = Ses::at(None, "ses", &settings, Some(&keys()), AMPLE).await;
+        assert_eq!(ses.unwrap().reports_by_reference(), expected);
+    }
+    assert_eq!(ProviderKind::Ses.as_str(), event::PROVIDER);
+}
+
+#[tokio::test]
 async fn an_address_that_needs_smtputf8_is_rejected_without_a_request() {
     let server = WireFault::start([Step::Hang]).await;
     let ses = ses(&server.url(), AMPLE).await;

@@ -4,18 +4,21 @@
 //! it to a topic. An entry knows nothing of our id: the message is found by SNS's.
 
 use carillon_core::receipt::{Receipt, ReceiptKind};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::sns_message::is_plain;
 
 /// The provider's name in receipts, whatever the providers of kind `sns` are called here.
 pub const PROVIDER: &str = "sns";
 
-/// Why there is no receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not an entry of SNS's delivery-status log")]
-pub struct Unreadable;
+/// What stands where an entry is expected and cannot be read. It may hold personal data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// No phone takes longer; a number beyond it is no duration.
+const MOST_DWELL_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
 #[derive(Deserialize)]
 struct Entry {
@@ -28,6 +31,7 @@ struct Entry {
 #[serde(rename_all = "camelCase")]
 struct Notification {
     message_id: String,
+    /// When it was published.
     timestamp: String,
 }
 
@@ -35,31 +39,39 @@ struct Notification {
 #[serde(rename_all = "camelCase")]
 struct Delivery {
     provider_response: Option<String>,
+    /// From publishing until the carrier had it, and until the phone said so, which few do.
+    dwell_time_ms: Option<i64>,
+    #[serde(rename = "dwellTimeMsUntilDeviceAck")]
+    until_device_ack_ms: Option<i64>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Forwarded {
-    Many(Vec<Entry>),
-    One(Entry),
+impl Delivery {
+    /// From publishing until the fate of the message was known.
+    fn dwell(&self) -> TimeDelta {
+        let dwell_ms = self.until_device_ack_ms.or(self.dwell_time_ms);
+        TimeDelta::milliseconds(dwell_ms.unwrap_or(0).clamp(0, MOST_DWELL_MS))
+    }
 }
 
-/// The receipts of what was forwarded: one entry, or an array of them.
-///
-/// # Errors
-/// When the text is neither.
-pub fn receipts(text: &str) -> Result<Vec<Receipt>, Unreadable> {
-    let entries = match serde_json::from_str(text).map_err(|_| Unreadable)? {
-        Forwarded::Many(entries) => entries,
-        Forwarded::One(entry) => vec![entry],
+/// Reads what was forwarded, one entry or an array of them, each by itself: one that cannot be read
+/// takes nothing from its neighbours.
+#[must_use]
+pub fn receipts(text: &str) -> Vec<Result<Receipt, Unreadable>> {
+    let read = |entry: Value| {
+        let receipt = Entry::deserialize(&entry).ok().and_then(|e| receipt(&e));
+        receipt.ok_or_else(|| Unreadable(entry.to_string()))
     };
-    entries.iter().map(receipt).collect()
+    match serde_json::from_str(text) {
+        Ok(Value::Array(entries)) => entries.into_iter().map(read).collect(),
+        Ok(entry) => vec![read(entry)],
+        Err(_) => vec![Err(Unreadable(text.to_owned()))],
+    }
 }
 
-fn receipt(entry: &Entry) -> Result<Receipt, Unreadable> {
+fn receipt(entry: &Entry) -> Option<Receipt> {
     let reference = &entry.notification.message_id;
     if !is_plain(reference) {
-        return Err(Unreadable);
+        return None;
     }
     let response = entry.delivery.provider_response.as_deref();
     let (kind, subtype) = match entry.status.as_str() {
@@ -68,15 +80,15 @@ fn receipt(entry: &Entry) -> Result<Receipt, Unreadable> {
             let (kind, subtype) = failure(response.unwrap_or_default());
             (kind, Some(subtype.to_owned()))
         }
-        _ => return Err(Unreadable),
+        _ => return None,
     };
-    Ok(Receipt {
+    Some(Receipt {
         notification_id: None,
         event_id: format!("{reference}/{kind}"),
         provider: PROVIDER.to_owned(),
         reference: reference.clone(),
         kind,
-        at: time(&entry.notification.timestamp)?,
+        at: time(&entry.notification.timestamp)?.checked_add_signed(entry.delivery.dwell())?,
         // The subtype says all that the response does.
         detail: None,
         subtype,
@@ -135,19 +147,19 @@ fn failure(response: &str) -> (ReceiptKind, &'static str) {
 }
 
 /// `2016-06-28 00:40:34.558` in UTC, as the log writes it, or RFC 3339.
-fn time(text: &str) -> Result<DateTime<Utc>, Unreadable> {
+fn time(text: &str) -> Option<DateTime<Utc>> {
     let plain = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
     plain
         .map(|time| time.and_utc())
         .or_else(|_| text.parse())
-        .map_err(|_| Unreadable)
+        .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ReceiptKind::{Delivered, PermanentFailure, TemporaryFailure};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn entry(status: &str, response: &str) -> Value {
         json!({
@@ -158,6 +170,12 @@ mod tests {
             },
             "status": status,
         })
+    }
+
+    fn read(forwarded: &Value) -> Vec<Receipt> {
+        let read = receipts(&forwarded.to_string()).into_iter();
+        read.map(|one| one.unwrap_or_else(|bad| panic!("{}", bad.0)))
+            .collect()
     }
 
     #[test]
@@ -212,14 +230,14 @@ mod tests {
             ("+447700900123 is odd", PermanentFailure, "unknown"),
             ("", PermanentFailure, "unknown"),
         ] {
-            let receipts = receipts(&entry("FAILURE", response).to_string()).unwrap();
+            let receipts = read(&entry("FAILURE", response));
             let expected = Receipt {
                 notification_id: None,
                 event_id: format!("sns-1/{kind}"),
                 provider: "sns".into(),
                 reference: "sns-1".into(),
                 kind,
-                at: "2026-01-02T03:04:05.678Z".parse().unwrap(),
+                at: "2026-01-02T03:04:06.277Z".parse().unwrap(),
                 detail: None,
                 subtype: Some(subtype.into()),
             };
@@ -231,26 +249,48 @@ mod tests {
     fn success_is_delivery_and_entries_may_come_together() {
         let accepted = entry("SUCCESS", "Message has been accepted by phone carrier");
         let together = json!([accepted, entry("FAILURE", "")]);
-        let receipts = receipts(&together.to_string()).unwrap();
+        let receipts = read(&together);
         let kinds: Vec<_> = receipts.iter().map(|receipt| receipt.kind).collect();
         assert_eq!(kinds, [Delivered, PermanentFailure]);
         assert_eq!(receipts[0].subtype, None);
     }
 
     #[test]
-    fn what_is_no_entry_is_told_apart() {
+    fn a_message_ends_so_long_after_it_was_published_as_the_log_says() {
+        let mut entry = entry("SUCCESS", "");
+        for (dwell, ack, expected) in [
+            (json!(599), json!(null), "2026-01-02T03:04:06.277Z"),
+            (json!(599), json!(1_344), "2026-01-02T03:04:07.022Z"),
+            (json!(null), json!(null), "2026-01-02T03:04:05.678Z"),
+            (json!(-5), json!(null), "2026-01-02T03:04:05.678Z"),
+            (json!(i64::MAX), json!(null), "2026-01-09T03:04:05.678Z"),
+        ] {
+            entry["delivery"]["dwellTimeMs"] = dwell;
+            entry["delivery"]["dwellTimeMsUntilDeviceAck"] = ack;
+            let expected: DateTime<Utc> = expected.parse().unwrap();
+            assert_eq!(read(&entry)[0].at, expected, "{entry}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_entry_is_handed_back_and_its_neighbours_are_read() {
         let mut timeless = entry("SUCCESS", "");
         timeless["notification"]["timestamp"] = json!("yesterday");
         let mut nameless = entry("SUCCESS", "");
         nameless["notification"]["messageId"] = json!("");
-        for text in [
-            "hello".to_owned(),
-            "{}".to_owned(),
-            entry("PENDING", "").to_string(),
-            timeless.to_string(),
-            nameless.to_string(),
-        ] {
-            assert_eq!(receipts(&text), Err(Unreadable), "{text}");
+        let bad = [json!({}), entry("PENDING", ""), timeless, nameless];
+        for one in &bad {
+            let unread = receipts(&one.to_string());
+            assert!(unread == [Err(Unreadable(one.to_string()))], "{one}");
         }
+        assert!(receipts("hello") == [Err(Unreadable("hello".to_owned()))]);
+        assert!(receipts("[]").is_empty());
+
+        let mut together = vec![entry("SUCCESS", "")];
+        together.extend(bad);
+        together.push(entry("FAILURE", ""));
+        let read = receipts(&Value::from(together).to_string());
+        let is_read: Vec<bool> = read.iter().map(Result::is_ok).collect();
+        assert_eq!(is_read, [true, false, false, false, false, true]);
     }
 }

@@ -1,11 +1,16 @@
 //! A message as SNS posts it, and the text that its signature covers.
 
+use std::ops::RangeInclusive;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::refusal::Refusal;
+
+/// Of the RSA keys that count.
+const SIGNATURE_BYTES: RangeInclusive<usize> = 2_048 / 8..=8_192 / 8;
 
 /// The kinds of message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -75,7 +80,12 @@ impl Envelope {
 
     pub fn signature(&self) -> Result<Vec<u8>, Refusal> {
         let signature = STANDARD.decode(&self.signature);
-        signature.map_err(|_| Refusal::Malformed)
+        let signature = signature.map_err(|_| Refusal::Malformed)?;
+        if SIGNATURE_BYTES.contains(&signature.len()) {
+            Ok(signature)
+        } else {
+            Err(Refusal::Signature)
+        }
     }
 
     /// The text that is signed: names and values of the fields in the order of their names.

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// The certificate could not be fetched.
     #[error("the signing certificate cannot be fetched")]
     Certificate(#[source] NoAnswer),
+    /// Too many other certificates are being fetched.
+    #[error("the signing certificate cannot be fetched now")]
+    CertificateTurn,
     /// What was fetched is no certificate.
     #[error("what lies at the signing certificate's address is no certificate")]
     CertificateContent,
@@ -52,6 +55,7 @@ impl Refusal {
             Self::SignatureVersion => "signature-version",
             Self::CertificateAddress => "certificate-address",
             Self::Certificate(_) => "certificate-fetch",
+            Self::CertificateTurn => "certificate-turn",
             Self::CertificateContent => "certificate-content",
             Self::CertificatePeriod => "certificate-period",
             Self::Signature => "signature",
@@ -62,6 +66,9 @@ impl Refusal {
     /// Whether the same message may be believed later, so that SNS should bring it again.
     #[must_use]
     pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::Certificate(NoAnswer::Away))
+        matches!(
+            self,
+            Self::Certificate(NoAnswer::Away) | Self::CertificateTurn
+        )
     }
 }

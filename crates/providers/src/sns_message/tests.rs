@@ -136,11 +136,6 @@ async fn no_signed_field_can_be_altered_added_or_taken_away() {
         ),
         (&confirmation, "Timestamp", json!(later)),
         (&confirmation, "Token", json!("another")),
-        (
-            &confirmation,
-            "TopicArn",
-            json!("arn:aws:sns:eu-west-1:1:other"),
-        ),
         (&confirmation, "Type", json!("Notification")),
         (&confirmation, "Type", json!("UnsubscribeConfirmation")),
     ] {
@@ -152,6 +147,13 @@ async fn no_signed_field_can_be_altered_added_or_taken_away() {
             "{field}"
         );
     }
+    // Which is seen without asking for the key.
+    let mut other_topic = confirmation.clone();
+    other_topic["TopicArn"] = json!("arn:aws:sns:eu-west-1:1:other");
+    assert_eq!(
+        stage.verify(&other_topic).await,
+        Err(Refusal::SubscribeAddress)
+    );
     let without_subject = stage.message("Notification", &json!({}));
     let mut added = without_subject.clone();
     added["Subject"] = json!("added");
@@ -196,6 +198,14 @@ async fn nothing_is_fetched_for_what_can_be_refused_by_looking_at_it() {
     let mut unsigned = stage.message("Notification", &json!({}));
     unsigned["Signature"] = json!("no base64!");
     assert_eq!(stage.verify(&unsigned).await, Err(Refusal::Malformed));
+    unsigned["Signature"] = json!("c2hvcnQ=");
+    assert_eq!(stage.verify(&unsigned).await, Err(Refusal::Signature));
+    let elsewhere = json!({"Token": "t", "SubscribeURL": "https://evil.org/"});
+    let elsewhere = stage.message("SubscriptionConfirmation", &elsewhere);
+    assert_eq!(
+        stage.verify(&elsewhere).await,
+        Err(Refusal::SubscribeAddress)
+    );
     assert_eq!(stage.verify(&json!([])).await, Err(Refusal::Malformed));
     assert_eq!(stage.n_asked(), 0);
 
@@ -229,7 +239,7 @@ async fn a_certificate_counts_only_in_its_period() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_had_is_asked_for_again() {
+async fn a_certificate_that_cannot_be_had_is_asked_for_again_after_a_while() {
     for (answer, expected, is_temporary) in [
         (
             Err(NoAnswer::Away),
@@ -247,12 +257,15 @@ async fn a_certificate_that_cannot_be_had_is_asked_for_again() {
             false,
         ),
     ] {
-        let stage = Stage::answered(SnsSigner::new(), answer);
+        let mut stage = Stage::answered(SnsSigner::new(), answer);
         let message = stage.message("Notification", &json!({}));
-        for _ in 0..2 {
+        for _ in 0..3 {
             assert_eq!(stage.verify(&message).await, Err(expected));
         }
         assert_eq!(expected.is_temporary(), is_temporary);
+        assert_eq!(stage.n_asked(), 1);
+        stage.now += TimeDelta::seconds(certificates::FAILED_FOR_SECONDS);
+        assert_eq!(stage.verify(&message).await, Err(expected));
         assert_eq!(stage.n_asked(), 2);
     }
 }

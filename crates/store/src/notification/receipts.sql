@@ -1,5 +1,7 @@
 -- Applies receipts of one kind, at most one per notification. The status moves only from the
 -- statuses that the event moves; a receipt that was seen before (same provider event) is skipped.
+-- A receipt that overtook the mark says when the message was sent too, so that whoever is told of it
+-- is told the same at every attempt. No message ends before it was sent, whatever clocks say.
 -- Its consequences are in the same statement: the recipient goes on the service's list, the service
 -- hears of it if it registered, and a receipt that was parked is so no more.
 WITH given AS (
@@ -14,24 +16,31 @@ WITH given AS (
     SELECT carillon_now() AS now, $10::text[] AS sources, $11::text AS target, $12::bool AS completes,
            $13::bool AS complains, $14::text AS reason, $15::text[] AS simulated,
            $16::uuid AS lowest, $17::uuid AS highest
-), seen AS MATERIALIZED (
-    SELECT n.id, n.status, n.last_seq
-    FROM notifications n
-    WHERE n.id = ANY (ARRAY(SELECT id FROM given))
-      AND n.id >= (SELECT lowest FROM c) AND n.id <= (SELECT highest FROM c)
-), fresh AS MATERIALIZED (
-    SELECT given.*, seen.status, seen.last_seq
-    FROM given JOIN seen USING (id)
-    WHERE NOT EXISTS (
-        SELECT 1 FROM notification_events e
-        WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id
-        -- Keeps this a look by primary key for each receipt; as a join it may read whole days.
-        OFFSET 0)
+), known AS MATERIALIZED (
+    SELECT given.*, n.status, n.last_seq, sent.sent_at, greatest(given.at, sent.sent_at) AS ended_at,
+        EXISTS (
+            SELECT 1 FROM notification_events e
+            WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id
+            -- Keeps this a look by primary key for each receipt; as a join it may read whole days.
+            OFFSET 0) AS was_seen
+    FROM given
+    CROSS JOIN c
+    -- By primary key for each receipt, for the same reason.
+    CROSS JOIN LATERAL (
+        SELECT n.status, n.last_seq, n.sent_at, n.created_at
+        FROM notifications n
+        WHERE n.id = given.id AND n.id >= c.lowest AND n.id <= c.highest
+        OFFSET 0
+    ) n
+    CROSS JOIN LATERAL (
+        SELECT coalesce(n.sent_at, greatest(n.created_at, least(given.at, c.now))) AS sent_at
+    ) sent
 ), applied AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = ANY (c.sources) THEN c.target ELSE n.status END,
+        sent_at = CASE WHEN n.status = ANY (c.sources) THEN f.sent_at ELSE n.sent_at END,
         completed_at = CASE
-            WHEN n.status = ANY (c.sources) AND c.completes THEN f.at ELSE n.completed_at END,
+            WHEN n.status = ANY (c.sources) AND c.completes THEN f.ended_at ELSE n.completed_at END,
         provider = coalesce(n.provider, f.provider),
         provider_reference = coalesce(n.provider_reference, f.provider_reference),
         due_at = CASE WHEN n.status = ANY (c.sources) THEN NULL ELSE n.due_at END,
@@ -41,25 +50,29 @@ WITH given AS (
             ELSE n.dispatched_at END,
         last_seq = n.last_seq + 1,
         updated_at = c.now
-    FROM fresh f, c
+    FROM known f, c
     -- Every entry moves last_seq: what another statement wrote since the timeline was looked at may
     -- be this very receipt, so the row is left alone and the caller looks again.
-    WHERE n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest
+    WHERE NOT f.was_seen
+      AND n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest
+    -- With what the receipt said, so that nothing is joined again: of CTEs the planner expects a row or
+    -- two, and joins hundreds of rows with hundreds one by one.
     RETURNING n.id, n.service_id, n.channel, n.key_type, n.normalised_recipient, n.last_seq, n.status,
-        n.trace_id, n.trace_span, f.status = ANY (c.sources) AS moved
+        n.trace_id, n.trace_span, f.status = ANY (c.sources) AS moved, f.event_id, f.provider AS reported_by,
+        f.detail, f.feedback, f.suppresses_email, f.suppresses_number, f.ended_at
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
-    SELECT a.id, a.last_seq, c.now, 'receipt', c.reason, f.provider,
-           f.detail || jsonb_build_object('event_id', f.event_id)
-    FROM applied a JOIN fresh f USING (id), c
+    SELECT a.id, a.last_seq, c.now, 'receipt', c.reason, a.reported_by,
+           a.detail || jsonb_build_object('event_id', a.event_id)
+    FROM applied a, c
 ), listed AS (
     INSERT INTO suppressions (service_id, channel, recipient, reason, source_notification_id)
     SELECT s.service_id, s.channel, s.recipient, s.reason, s.id
     FROM (
         SELECT a.id, a.service_id, a.channel, a.key_type,
             lower(a.normalised_recipient COLLATE "C") COLLATE "default" AS recipient,
-            CASE a.channel WHEN 'email' THEN f.suppresses_email ELSE f.suppresses_number END AS reason
-        FROM applied a JOIN fresh f USING (id)
+            CASE a.channel WHEN 'email' THEN a.suppresses_email ELSE a.suppresses_number END AS reason
+        FROM applied a
     ) s, c
     WHERE s.reason IS NOT NULL AND s.key_type <> 'test' AND NOT s.recipient LIKE ANY (c.simulated)
       AND EXISTS (SELECT 1 FROM services v WHERE v.id = s.service_id)
@@ -70,9 +83,8 @@ WITH given AS (
     INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
         feedback, occurred_at, due_at, wait_reason)
     SELECT derived_id(a.id, '/' || a.last_seq || '/' || s.kind), s.id, a.service_id, a.id, s.kind,
-        a.status, f.feedback, f.at, c.now, 'new'
+        a.status, a.feedback, a.ended_at, c.now, 'new'
     FROM applied a
-    JOIN fresh f USING (id)
     JOIN service_callbacks s ON s.service_id = a.service_id AND s.active,
     c
     WHERE (s.kind = 'delivery-status' AND a.moved AND c.completes)
@@ -80,12 +92,12 @@ WITH given AS (
     ON CONFLICT (id) DO NOTHING
     RETURNING id
 ), outcome AS MATERIALIZED (
-    SELECT seen.id, given.provider, given.event_id, a.trace_id, a.trace_span,
-        f.id IS NULL OR a.id IS NOT NULL AS is_settled
-    FROM seen
-    JOIN given USING (id)
-    LEFT JOIN fresh f USING (id)
-    LEFT JOIN applied a USING (id)
+    SELECT a.id, a.reported_by AS provider, a.event_id, a.trace_id, a.trace_span, true AS is_settled
+    FROM applied a
+    UNION ALL
+    SELECT k.id, k.provider, k.event_id, NULL, NULL, k.was_seen
+    FROM known k
+    WHERE k.was_seen OR k.id NOT IN (SELECT id FROM applied)
 ), unparked AS (
     DELETE FROM parked_receipts p
     USING outcome o

@@ -1,15 +1,17 @@
-//! Receipts in every order: early, late, doubled, reversed, unknown, and through several workers at
-//! once. The end is always the same.
+//! Receipts in every order: early, late, doubled, reversed, unknown, among our own verdicts, and
+//! through several workers at once. The end is always the same.
 
 use std::time::Duration;
 
 use carillon_core::id::NotificationId;
-use carillon_core::notification::{Event, Status};
+use carillon_core::notification::Status;
 use carillon_core::provider::ProviderKind;
 use carillon_core::queue::Queue;
+use carillon_core::reason::Reason;
 use carillon_core::receipt::{Receipt, ReceiptKind};
-use carillon_store::notification::{Marking, apply_receipts, claim, mark};
-use carillon_store::parked_receipt;
+use carillon_core::timeline::TimelineEvent;
+use carillon_store::notification::{Marking, apply_receipts, claim, mark, time_out};
+use carillon_store::{health, parked_receipt};
 use futures::future::try_join_all;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -52,6 +54,148 @@ fn any_coming() -> impl Strategy<Value = Coming> {
         })
 }
 
+/// What we ourselves make of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    /// A provider took it.
+    Accepted,
+    /// None did, and we gave up.
+    GaveUp,
+}
+
+/// When we end what has been open for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TimeOut {
+    Never,
+    BeforeTheMark,
+    AfterTheMark,
+    AtTheEnd,
+}
+
+#[derive(Debug, Clone)]
+struct Plan {
+    receipts: Vec<Coming>,
+    ours: Ours,
+    time_out: TimeOut,
+}
+
+fn any_plan() -> impl Strategy<Value = Plan> {
+    let ours = [Ours::Accepted, Ours::Accepted, Ours::GaveUp];
+    let time_outs = [
+        TimeOut::Never,
+        TimeOut::Never,
+        TimeOut::BeforeTheMark,
+        TimeOut::AfterTheMark,
+        TimeOut::AtTheEnd,
+    ];
+    (
+        prop::collection::vec(any_coming(), 0..6),
+        prop::sample::select(ours.to_vec()),
+        prop::sample::select(time_outs.to_vec()),
+    )
+        .prop_map(|(receipts, ours, time_out)| Plan {
+            receipts,
+            ours,
+            time_out,
+        })
+}
+
+impl Plan {
+    /// The kinds that are applied before the mark, after it, and when parked receipts come back.
+    fn applied(&self) -> [Vec<ReceiptKind>; 3] {
+        let mut phases = [const { Vec::new() }; 3];
+        for coming in &self.receipts {
+            let comes = |moment| coming.moments.contains(&moment);
+            let phase = if coming.names_our_id && comes(Moment::BeforeTheMark) {
+                0
+            } else if comes(Moment::AfterTheMark) {
+                1
+            } else {
+                2
+            };
+            phases[phase].push(coming.kind);
+        }
+        phases
+    }
+
+    /// The end: the highest of what was heard. Our own verdict stands where nothing was heard before
+    /// it, and nothing moves it then.
+    fn expected(&self) -> Status {
+        let [before, after, back] = self.applied();
+        let mut heard = Heard::default();
+        heard.receipts(&before);
+        heard.time_out(self.time_out == TimeOut::BeforeTheMark);
+        match self.ours {
+            Ours::Accepted => heard.up_to(Status::Sending),
+            Ours::GaveUp => heard.verdict(),
+        }
+        heard.receipts(&after);
+        heard.time_out(self.time_out == TimeOut::AfterTheMark);
+        heard.receipts(&back);
+        heard.time_out(self.time_out == TimeOut::AtTheEnd);
+        heard.status()
+    }
+}
+
+/// From the lowest to the highest.
+const HEIGHTS: [Status; 7] = [
+    Status::Created,
+    Status::Sending,
+    Status::Pending,
+    Status::Sent,
+    Status::TemporaryFailure,
+    Status::Delivered,
+    Status::PermanentFailure,
+];
+
+#[derive(Default)]
+struct Heard {
+    height: usize,
+    is_ended_by_us: bool,
+}
+
+impl Heard {
+    fn up_to(&mut self, status: Status) {
+        let height = HEIGHTS.iter().position(|one| *one == status);
+        self.height = self.height.max(height.expect("it is among the heights"));
+    }
+
+    fn receipts(&mut self, kinds: &[ReceiptKind]) {
+        if self.is_ended_by_us {
+            return;
+        }
+        for kind in kinds {
+            self.up_to(match kind {
+                ReceiptKind::Delivered | ReceiptKind::Complaint => Status::Delivered,
+                ReceiptKind::PermanentFailure => Status::PermanentFailure,
+                ReceiptKind::TemporaryFailure => Status::TemporaryFailure,
+                ReceiptKind::Delayed => Status::Pending,
+            });
+        }
+    }
+
+    const fn verdict(&mut self) {
+        self.is_ended_by_us |= self.height == 0;
+    }
+
+    fn time_out(&mut self, does: bool) {
+        if does {
+            self.verdict();
+            if !self.is_ended_by_us {
+                self.up_to(Status::TemporaryFailure);
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        if self.is_ended_by_us {
+            Status::TechnicalFailure
+        } else {
+            HEIGHTS[self.height]
+        }
+    }
+}
+
 /// What a worker does with receipts: what names nothing is parked.
 async fn take(given: &Given, receipts: &[Receipt]) {
     let unknown = apply_receipts(given, receipts)
@@ -75,12 +219,21 @@ async fn bring_back(given: &Given) {
     take(given, &receipts).await;
 }
 
+/// Ends the message if it is still open; how many entries that is on its timeline.
+async fn end_if_open(given: &Given, id: NotificationId) -> usize {
+    let beside = |by: i128| NotificationId(Uuid::from_u128(id.0.as_u128().wrapping_add_signed(by)));
+    let later = health::now(given).await.expect("PostgreSQL answers") + Duration::from_secs(3_600);
+    let page = time_out(given, (beside(-1), beside(1)), later, 10).await;
+    let page = page.expect("PostgreSQL answers").expect("it is there");
+    usize::try_from(page.n_ended).expect("none or one")
+}
+
 #[tokio::test]
-async fn whatever_the_order_the_status_is_the_highest_and_each_event_is_told_once() {
+async fn whatever_the_order_the_status_is_the_highest_or_our_own_and_each_event_is_told_once() {
     let given = given().await;
     let mut runner = TestRunner::deterministic();
-    let plans = prop::collection::vec(any_coming(), 1..6);
-    for _ in 0..40 {
+    let plans = any_plan();
+    for _ in 0..60 {
         let plan = plans.new_tree(&mut runner).unwrap().current();
         let message = email();
         let id = message.id;
@@ -96,9 +249,10 @@ async fn whatever_the_order_the_status_is_the_highest_and_each_event_is_told_onc
                 };
                 std::iter::repeat_n(receipt, times)
             };
-            plan.iter().enumerate().flat_map(receipt).collect()
+            plan.receipts.iter().enumerate().flat_map(receipt).collect()
         };
         let unknown = receipt(NotificationId::mint(), ReceiptKind::Delivered, "unknown");
+        let mut n_ended = 0;
 
         take(&given, &coming(Moment::BeforeTheRow)).await;
         given.save(&[message]).await;
@@ -106,29 +260,45 @@ async fn whatever_the_order_the_status_is_the_highest_and_each_event_is_told_onc
         before_the_mark.reverse();
         before_the_mark.push(unknown);
         take(&given, &before_the_mark).await;
-        // Receipts of an earlier attempt may have taken it out of the flow; then its answer is late.
+        if plan.time_out == TimeOut::BeforeTheMark {
+            n_ended += end_if_open(&given, id).await;
+        }
+        // A receipt or a time-out may have taken it out of the flow; then the answer is late.
         let token = Uuid::new_v4();
         let claimed = claim(&given, &[id], token, LEASE).await.unwrap();
-        let marking = Marking {
+        let accepted = Marking {
             reference: Some(reference.clone()),
             referenced_by: Some(ProviderKind::Sns),
             ..accepted(id, token)
+        };
+        let marking = match plan.ours {
+            Ours::Accepted => accepted,
+            Ours::GaveUp => Marking {
+                status: Status::TechnicalFailure,
+                event: TimelineEvent::Failed,
+                reason: Some(Reason::AttemptsExhausted),
+                ..accepted
+            },
         };
         let marks = mark(&given, &[marking], "worker").await.unwrap();
         assert_eq!(marks.n_late, 1 - claimed.len());
         for one in coming(Moment::AfterTheMark) {
             take(&given, &[one]).await;
         }
+        if plan.time_out == TimeOut::AfterTheMark {
+            n_ended += end_if_open(&given, id).await;
+        }
         bring_back(&given).await;
+        if plan.time_out == TimeOut::AtTheEnd {
+            n_ended += end_if_open(&given, id).await;
+        }
 
-        let heard = plan.iter().map(|coming| Event::of_receipt(coming.kind));
-        let expected = heard.fold(Status::Sending, |status, event| {
-            status.on(event).unwrap_or(status)
-        });
+        let expected = plan.expected();
         let row = given.row(id).await;
         assert!(row.starts_with(&format!("{expected} ")), "{row}: {plan:?}");
         let timeline = given.timeline(id).await;
-        assert_eq!(timeline.len(), 2 + plan.len(), "{timeline:?}: {plan:?}");
+        let n_told = 2 + plan.receipts.len() + n_ended;
+        assert_eq!(timeline.len(), n_told, "{timeline:?}: {plan:?}");
         let parked = format!(
             "SELECT count(*) FROM parked_receipts WHERE receipt ->> 'reference' = '{reference}'"
         );

@@ -1,13 +1,35 @@
 //! Receipts: early, late, doubled, reversed, unknown.
 
 use carillon_core::id::NotificationId;
-use carillon_core::receipt::ReceiptKind;
-use carillon_store::notification::apply_receipts;
+use carillon_core::receipt::{Receipt, ReceiptKind};
+use carillon_store::notification::{apply_receipts, mark};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::given::{given, receipt};
+use crate::given::{Given, accepted, given, receipt};
+
+/// When it was sent and when it ended, in microseconds of the epoch.
+async fn times(given: &Given, id: NotificationId) -> (Option<i64>, Option<i64>) {
+    let micros = |column: &str| format!("(extract(epoch FROM {column}) * 1000000)::bigint");
+    let query = format!(
+        "SELECT {}, {} FROM notifications WHERE id = '{id}'",
+        micros("sent_at"),
+        micros("completed_at")
+    );
+    let row = given.database.client().await.query_one(&query, &[]).await;
+    let row = row.expect("the query is right");
+    (row.get(0), row.get(1))
+}
+
+/// What services are told of when a message ended, in microseconds of the epoch.
+async fn told_of_end(given: &Given, id: NotificationId) -> i64 {
+    let query = format!(
+        "SELECT (extract(epoch FROM occurred_at) * 1000000)::bigint
+         FROM callback_events WHERE notification_id = '{id}'"
+    );
+    given.database.number(&query).await
+}
 
 #[tokio::test]
 async fn a_receipt_settles_a_sent_message() {
@@ -155,4 +177,59 @@ async fn receipts_that_name_nothing_are_handed_back_and_the_others_count() {
     unknown.sort_by(|a, b| a.event_id.cmp(&b.event_id));
     assert_eq!(unknown, [&batch[0], &batch[2], &batch[3]]);
     assert!(given.row(id).await.starts_with("delivered"));
+}
+
+#[tokio::test]
+async fn a_receipt_that_overtakes_the_mark_says_when_it_was_sent_and_the_mark_leaves_it_so() {
+    let given = given().await;
+    given.register(&["delivery-status"]).await;
+    for (ahead_ms, kind) in [
+        (5, ReceiptKind::Delivered),
+        // The provider's clock is ahead, or behind.
+        (3_600_000, ReceiptKind::Delivered),
+        (-3_600_000, ReceiptKind::Delivered),
+        (5, ReceiptKind::Delayed),
+    ] {
+        let id = given.on_its_way().await;
+        let token = given.claimed(id).await;
+        let mut overtaking = receipt(id, kind, "e");
+        overtaking.at += chrono::Duration::milliseconds(ahead_ms);
+        apply_receipts(&given, &[overtaking]).await.unwrap();
+        let (sent, ended) = times(&given, id).await;
+        let sent = sent.unwrap_or_else(|| panic!("{ahead_ms} {kind}: not sent"));
+        let now = carillon_core::clock::now().timestamp_micros();
+        assert!((now - sent).abs() < 60_000_000, "{ahead_ms} {kind}");
+        if kind == ReceiptKind::Delivered {
+            let ended = ended.unwrap();
+            assert!(ended >= sent, "{ahead_ms}");
+            assert_eq!(told_of_end(&given, id).await, ended, "{ahead_ms}");
+        }
+        mark(&given, &[accepted(id, token)], "worker")
+            .await
+            .unwrap();
+        let after = times(&given, id).await;
+        assert_eq!(after, (Some(sent), ended), "{ahead_ms} {kind}");
+    }
+}
+
+#[tokio::test]
+async fn no_message_ends_before_it_was_sent() {
+    let given = given().await;
+    given.register(&["delivery-status"]).await;
+    let id = given.sending().await;
+    let (sent, _) = times(&given, id).await;
+    let early = Receipt {
+        at: carillon_core::clock::now() - chrono::Duration::minutes(1),
+        ..receipt(id, ReceiptKind::Delivered, "e1")
+    };
+    let early_too = Receipt {
+        kind: ReceiptKind::PermanentFailure,
+        event_id: "e2".to_owned(),
+        ..early.clone()
+    };
+    apply_receipts(&given, &[early]).await.unwrap();
+    assert_eq!(times(&given, id).await, (sent, sent));
+    assert_eq!(Some(told_of_end(&given, id).await), sent);
+    apply_receipts(&given, &[early_too]).await.unwrap();
+    assert_eq!(times(&given, id).await, (sent, sent));
 }

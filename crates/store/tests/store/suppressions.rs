@@ -2,13 +2,14 @@
 
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
+use carillon_core::provider::ProviderKind;
 use carillon_core::receipt::{Receipt, ReceiptKind};
 use carillon_core::suppression::SuppressionReason;
 use carillon_core::task::SaveNotification;
-use carillon_store::notification::{apply_receipts, claim};
+use carillon_store::notification::{Marking, apply_receipts, claim, mark};
 use uuid::Uuid;
 
-use crate::given::{Given, LEASE, email, given, receipt};
+use crate::given::{Given, LEASE, accepted, email, given, receipt};
 
 async fn bounced(given: &Given, message: SaveNotification, receipt: Receipt) {
     given.save(&[message]).await;
@@ -65,6 +66,11 @@ async fn hard_bounces_complaints_and_opt_outs_go_on_the_list_and_the_rest_does_n
             ReceiptKind::PermanentFailure,
             Some("rejected"),
         ),
+        (
+            to("enough@example.org"),
+            ReceiptKind::PermanentFailure,
+            Some("unsubscribed-recipient"),
+        ),
         (text(), ReceiptKind::PermanentFailure, Some("opted-out")),
         (text(), ReceiptKind::PermanentFailure, None),
     ];
@@ -79,6 +85,7 @@ async fn hard_bounces_complaints_and_opt_outs_go_on_the_list_and_the_rest_does_n
         given.list().await,
         [
             "email cross@example.org complaint",
+            "email enough@example.org unsubscribed",
             "email gone@example.org hard-bounce",
             "sms +447911123456 unsubscribed",
         ]
@@ -173,6 +180,31 @@ async fn many_bounces_of_one_address_are_one_entry() {
     apply_receipts(&given, &receipts).await.unwrap();
     apply_receipts(&given, &receipts).await.unwrap();
     assert_eq!(given.list().await, ["email ada@example.org hard-bounce"]);
+}
+
+#[tokio::test]
+async fn a_bounce_that_names_only_the_provider_s_reference_suppresses_too() {
+    let given = given().await;
+    given.register(&[]).await;
+    let message = to("gone@example.org");
+    let id = message.id;
+    given.save(&[message]).await;
+    let marking = Marking {
+        reference: Some("0102-ses".to_owned()),
+        referenced_by: Some(ProviderKind::Ses),
+        ..accepted(id, given.claimed(id).await)
+    };
+    mark(&given, &[marking], "worker").await.unwrap();
+    let bounce = [Receipt {
+        notification_id: None,
+        provider: "ses".to_owned(),
+        reference: "0102-ses".to_owned(),
+        ..receipt(id, ReceiptKind::PermanentFailure, "0102-ses/bounce/f")
+    }];
+    let applied = apply_receipts(&given, &bounce).await.unwrap();
+    assert!(applied.unknown.is_empty());
+    assert!(given.row(id).await.starts_with("permanent-failure"));
+    assert_eq!(given.list().await, ["email gone@example.org hard-bounce"]);
 }
 
 #[tokio::test]

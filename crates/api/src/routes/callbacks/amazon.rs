@@ -1,7 +1,8 @@
 //! `/callbacks/ses` and `/callbacks/sns`: what Amazon SNS brings of e-mails and of text messages.
 //!
 //! A message that is not believed is answered with 403 and changes nothing. 200 means that all it
-//! says is safe; until then SNS is told to bring it again.
+//! says is safe: receipts in the queue, and what is genuine but cannot be read in quarantine. Until
+//! then SNS is told to bring it again.
 
 #[cfg(test)]
 mod tests;
@@ -10,10 +11,13 @@ use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use carillon_core::channel::Channel;
 use carillon_core::queue::Queue;
+use carillon_core::reason::QuarantineReason;
 use carillon_core::receipt::Receipt;
+use carillon_core::task::{ApplyReceipts, Task};
 use carillon_providers::ses::event;
 use carillon_providers::sns::receipt;
 use carillon_providers::sns_message::{Genuine, Refusal, SnsMessages};
+use carillon_store::quarantine;
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
@@ -22,18 +26,50 @@ use crate::state::State;
 /// What differs between the two.
 struct Route {
     name: &'static str,
-    /// The receipts in a notification's content; `None` when it is not what the route expects.
-    read: fn(&str) -> Option<Vec<Receipt>>,
+    channel: Channel,
+    /// What a notification's content should be, for people who find it in quarantine.
+    expects: &'static str,
+    read: fn(&str) -> Content,
 }
 
 const SES: Route = Route {
     name: "ses",
-    read: |content| event::receipts(content).ok(),
+    channel: Channel::Email,
+    expects: "not an event of SES",
+    read: |content| match event::receipts(content) {
+        Ok(receipts) => Content {
+            receipts,
+            unread: Vec::new(),
+        },
+        Err(event::Unreadable) => Content {
+            receipts: Vec::new(),
+            unread: vec![content.to_owned()],
+        },
+    },
 };
 const SNS: Route = Route {
     name: "sns",
-    read: |content| receipt::receipts(content).ok(),
+    channel: Channel::Sms,
+    expects: "not an entry of SNS's delivery-status log",
+    read: |content| {
+        let mut read = Content::default();
+        for entry in receipt::receipts(content) {
+            match entry {
+                Ok(receipt) => read.receipts.push(receipt),
+                Err(receipt::Unreadable(text)) => read.unread.push(text),
+            }
+        }
+        read
+    },
 };
+
+/// What a notification says.
+#[derive(Default)]
+struct Content {
+    receipts: Vec<Receipt>,
+    /// Genuine, but not what the route expects. It may hold personal data.
+    unread: Vec<String>,
+}
 
 /// What SNS is answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,19 +84,18 @@ enum Answer {
 
 /// Events of SES about e-mails.
 pub(crate) async fn ses(body: Bytes, state: Data<State>) -> HttpResponse {
-    respond(&SES, Channel::Email, &body, &state).await
+    respond(&SES, &body, &state).await
 }
 
 /// Delivery-status entries of SNS about text messages.
 pub(crate) async fn sns(body: Bytes, state: Data<State>) -> HttpResponse {
-    respond(&SNS, Channel::Sms, &body, &state).await
+    respond(&SNS, &body, &state).await
 }
 
-async fn respond(route: &Route, channel: Channel, body: &[u8], state: &State) -> HttpResponse {
+async fn respond(route: &Route, body: &[u8], state: &State) -> HttpResponse {
     let messages = state.receipts.sns_messages.as_ref();
-    let queue = Queue::receipts(channel);
-    let take = async |receipt| state.receipts.take(queue, receipt).await;
-    match answer(route, messages, body, carillon_core::clock::now(), take).await {
+    let now = carillon_core::clock::now();
+    match answer(route, messages, body, now, state).await {
         Answer::Done => HttpResponse::Ok().finish(),
         Answer::Refused(refusal) => HttpResponse::Forbidden().body(refusal.to_string()),
         Answer::Again => HttpResponse::ServiceUnavailable()
@@ -69,12 +104,40 @@ async fn respond(route: &Route, channel: Channel, body: &[u8], state: &State) ->
     }
 }
 
+/// Where what is genuine goes. Each says whether it is safe there.
+trait Keep {
+    async fn take(&self, queue: Queue, receipt: Receipt) -> bool;
+    async fn set_aside(&self, queue: Queue, detail: &str, text: &str) -> bool;
+}
+
+impl Keep for State {
+    async fn take(&self, queue: Queue, receipt: Receipt) -> bool {
+        self.receipts.take(queue, receipt).await
+    }
+
+    async fn set_aside(&self, queue: Queue, detail: &str, text: &str) -> bool {
+        let put = quarantine::put(
+            &self.store,
+            queue.as_str(),
+            ApplyReceipts::NAME,
+            QuarantineReason::Malformed,
+            detail,
+            text.as_bytes(),
+        );
+        let put = put.await;
+        if let Err(error) = &put {
+            tracing::warn!(%error, "cannot set aside what a provider reports");
+        }
+        put.is_ok()
+    }
+}
+
 async fn answer(
     route: &Route,
     messages: Option<&SnsMessages>,
     body: &[u8],
     now: DateTime<Utc>,
-    take: impl AsyncFn(Receipt) -> bool,
+    keep: &impl Keep,
 ) -> Answer {
     let Some(messages) = messages else {
         return refuse(route, Refusal::NoTopics);
@@ -100,14 +163,7 @@ async fn answer(
             message_id,
             content,
         }) => {
-            // Genuine but not for us, such as SES's greeting to a new topic: it would be no better
-            // a second time.
-            let Some(receipts) = (route.read)(&content) else {
-                count_refused(route, "unreadable");
-                return Answer::Done;
-            };
-            let taken = join_all(receipts.into_iter().map(|receipt| take(receipt))).await;
-            if taken.into_iter().all(|is_safe| is_safe) {
+            if all_safe(route, (route.read)(&content), keep).await {
                 messages.done(message_id);
                 Answer::Done
             } else {
@@ -115,6 +171,23 @@ async fn answer(
             }
         }
     }
+}
+
+/// Receipts first: they may be taken twice, where a second row in quarantine would stay.
+async fn all_safe(route: &Route, content: Content, keep: &impl Keep) -> bool {
+    let queue = Queue::receipts(route.channel);
+    let Content { receipts, unread } = content;
+    let taken = join_all(receipts.into_iter().map(|one| keep.take(queue, one))).await;
+    if !taken.into_iter().all(|is_safe| is_safe) {
+        return false;
+    }
+    for text in unread {
+        if !keep.set_aside(queue, route.expects, &text).await {
+            return false;
+        }
+        count_refused(route, "unreadable");
+    }
+    true
 }
 
 fn refuse(route: &Route, refusal: Refusal) -> Answer {

@@ -1,6 +1,6 @@
 //! A backlog of calls, as fast as a worker makes them.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use super::{ALL_BUT_CALLBACKS, CALLBACKS, Ready, servers};
 use crate::arguments::Arguments;
 use crate::load::{Pace, Until, drive};
-use crate::receiver::RECEIVERS;
 
 /// Calls of a run.
 const MESSAGES: u64 = 20_000;
@@ -21,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) struct Drain {
     /// From the first call to the last.
     pub per_second: f64,
-    /// Calls that never came.
+    /// Messages whose call never came.
     pub missing: u64,
     /// Calls beyond one for each message.
     pub repeated: u64,
@@ -40,7 +39,7 @@ pub(super) async fn run(ready: &mut Ready, arguments: &Arguments) -> anyhow::Res
     ready.installation.replace_worker(CALLBACKS).await?;
     let groups = ready.installation.groups(servers(arguments));
     let before = groups.cpu()?;
-    settled(ready, tally.n_accepted() as usize).await;
+    settled(ready, tally.n_accepted()).await;
     let used = groups.since(&before)?;
     let calls = ready.receivers.take();
     let (first, last) = (
@@ -55,16 +54,12 @@ pub(super) async fn run(ready: &mut Ready, arguments: &Arguments) -> anyhow::Res
             .max()
             .context("no call came")?,
     );
-    let mut by_receiver: HashMap<usize, u64> = HashMap::new();
-    for call in &calls {
-        *by_receiver.entry(call.receiver).or_default() += 1;
-    }
-    let each = tally.n_accepted() / RECEIVERS as u64;
-    let came = |receiver| by_receiver.get(&receiver).copied().unwrap_or(0);
+    let told: HashSet<_> = calls.iter().map(|call| call.notification).collect();
+    let n_told = told.len() as u64;
     Ok(Drain {
         per_second: calls.len() as f64 / (last - first).as_seconds_f64(),
-        missing: (0..RECEIVERS).map(|r| each.saturating_sub(came(r))).sum(),
-        repeated: (0..RECEIVERS).map(|r| came(r).saturating_sub(each)).sum(),
+        missing: tally.n_accepted().saturating_sub(n_told),
+        repeated: calls.len() as u64 - n_told,
         cpu: used.per_message(tally.n_accepted()),
     })
 }
@@ -87,10 +82,10 @@ async fn all_ended(ready: &Ready) -> anyhow::Result<()> {
     anyhow::bail!("{seen} messages have no end")
 }
 
-async fn settled(ready: &Ready, n_calls: usize) {
+async fn settled(ready: &Ready, n_messages: u64) {
     let (mut seen, mut moved) = (0, Instant::now());
-    while seen < n_calls && moved.elapsed() < PATIENCE {
-        let now = ready.receivers.n_calls();
+    while seen < n_messages && moved.elapsed() < PATIENCE {
+        let now = ready.receivers.n_told(0..);
         if now != seen {
             (seen, moved) = (now, Instant::now());
         }

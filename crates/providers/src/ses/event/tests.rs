@@ -80,6 +80,11 @@ fn every_bounce_has_its_kind_and_subtype() {
             "OnAccountSuppressionList",
             (PermanentFailure, "on-account-suppression-list"),
         ),
+        (
+            "Permanent",
+            "UnsubscribedRecipient",
+            (PermanentFailure, "unsubscribed-recipient"),
+        ),
         ("Permanent", "Novel", (PermanentFailure, "unknown")),
         ("Transient", "General", (TemporaryFailure, "general")),
         (
@@ -212,6 +217,8 @@ fn what_changes_nothing_makes_no_receipt() {
     for kind in ["Send", "Open", "Click", "Subscription"] {
         assert_eq!(read(&event(kind, &json!({}))), [], "{kind}");
     }
+    let greeting = "Successfully validated SNS topic for Amazon SES event publishing.";
+    assert_eq!(receipts(greeting), Ok(Vec::new()));
 }
 
 #[test]
@@ -232,7 +239,6 @@ fn what_is_no_event_is_told_apart() {
     let mut strange_id = bounce("Permanent", "General");
     strange_id["mail"]["messageId"] = json!("nul\u{0}");
     for text in [
-        "Successfully validated SNS topic for Amazon SES event publishing.".to_owned(),
         "{}".to_owned(),
         event("Bounce", &json!({})).to_string(),
         event("Novel", &json!({})).to_string(),

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use carillon_core::receipt::ReceiptKind;
 use carillon_providers::sns_message::{NoAnswer, Source};
@@ -45,7 +46,28 @@ struct Stage {
     hosts: Arc<Hosts>,
     messages: SnsMessages,
     now: DateTime<Utc>,
+    kept: Kept,
+}
+
+/// What was kept, where the broker and the database are there or away.
+#[derive(Default)]
+struct Kept {
     taken: Mutex<Vec<Receipt>>,
+    set_aside: Mutex<Vec<(Queue, String)>>,
+    is_broker_away: AtomicBool,
+    is_database_away: AtomicBool,
+}
+
+impl Keep for Kept {
+    async fn take(&self, _: Queue, receipt: Receipt) -> bool {
+        self.taken.lock().push(receipt);
+        !self.is_broker_away.load(Ordering::Relaxed)
+    }
+
+    async fn set_aside(&self, queue: Queue, _: &str, text: &str) -> bool {
+        self.set_aside.lock().push((queue, text.to_owned()));
+        !self.is_database_away.load(Ordering::Relaxed)
+    }
 }
 
 impl Stage {
@@ -61,7 +83,7 @@ impl Stage {
             signer,
             hosts,
             now: carillon_core::clock::now(),
-            taken: Mutex::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -70,18 +92,17 @@ impl Stage {
             .message(kind, TOPIC, &self.now.to_rfc3339(), more)
     }
 
-    /// The answer when the broker is there or away.
-    async fn answer(&self, route: &Route, message: &Value, is_safe: bool) -> Answer {
-        let take = async |receipt| {
-            self.taken.lock().push(receipt);
-            is_safe
-        };
-        let body = message.to_string();
-        answer(route, Some(&self.messages), body.as_bytes(), self.now, take).await
+    async fn answer(&self, route: &Route, message: &Value) -> Answer {
+        let (body, messages) = (message.to_string(), Some(&self.messages));
+        answer(route, messages, body.as_bytes(), self.now, &self.kept).await
     }
 
     fn n_taken(&self) -> usize {
-        self.taken.lock().len()
+        self.kept.taken.lock().len()
+    }
+
+    fn n_set_aside(&self) -> usize {
+        self.kept.set_aside.lock().len()
     }
 }
 
@@ -101,9 +122,12 @@ fn complaint() -> Value {
 async fn a_notification_is_brought_again_until_all_its_receipts_are_safe_and_then_has_no_effect() {
     let stage = Stage::new(true);
     let message = stage.message("Notification", &complaint());
-    assert_eq!(stage.answer(&SES, &message, false).await, Answer::Again);
-    assert_eq!(stage.answer(&SES, &message, true).await, Answer::Done);
+    stage.kept.is_broker_away.store(true, Ordering::Relaxed);
+    assert_eq!(stage.answer(&SES, &message).await, Answer::Again);
+    stage.kept.is_broker_away.store(false, Ordering::Relaxed);
+    assert_eq!(stage.answer(&SES, &message).await, Answer::Done);
     let kinds: Vec<_> = stage
+        .kept
         .taken
         .lock()
         .iter()
@@ -111,7 +135,7 @@ async fn a_notification_is_brought_again_until_all_its_receipts_are_safe_and_the
         .collect();
     let both = [ReceiptKind::Complaint, ReceiptKind::PermanentFailure];
     assert_eq!(kinds, [both, both].concat());
-    assert_eq!(stage.answer(&SES, &message, true).await, Answer::Done);
+    assert_eq!(stage.answer(&SES, &message).await, Answer::Done);
     assert_eq!(stage.n_taken(), 4);
 }
 
@@ -147,14 +171,13 @@ async fn forged_messages_are_refused_and_nothing_is_taken() {
             Refusal::SubscribeAddress,
         ),
     ] {
-        let answer = stage.answer(&SES, &message, true).await;
+        let answer = stage.answer(&SES, &message).await;
         assert_eq!(answer, Answer::Refused(expected), "{message}");
     }
-    let take = async |_| panic!("taken without a topic");
     let body = stage.message("Notification", &complaint()).to_string();
-    let answer = answer(&SES, None, body.as_bytes(), stage.now, take).await;
+    let answer = answer(&SES, None, body.as_bytes(), stage.now, &stage.kept).await;
     assert_eq!(answer, Answer::Refused(Refusal::NoTopics));
-    assert_eq!(stage.n_taken(), 0);
+    assert_eq!((stage.n_taken(), stage.n_set_aside()), (0, 0));
     assert!(stage.hosts.confirmed.lock().is_empty());
 }
 
@@ -164,30 +187,57 @@ async fn a_subscription_of_a_listed_topic_is_confirmed_once() {
     for (confirms, expected) in [(true, Answer::Done), (false, Answer::Again)] {
         let stage = Stage::new(confirms);
         let message = stage.message("SubscriptionConfirmation", &more);
-        assert_eq!(stage.answer(&SES, &message, true).await, expected);
+        assert_eq!(stage.answer(&SES, &message).await, expected);
         assert_eq!(*stage.hosts.confirmed.lock(), [SUBSCRIBE]);
         assert_eq!(stage.n_taken(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_genuine_message_that_says_nothing_to_us_is_not_asked_for_again() {
+async fn a_genuine_message_that_changes_nothing_is_not_asked_for_again() {
     let stage = Stage::new(true);
-    let greeting = json!({"Message": "Successfully validated SNS topic"});
-    for message in [
-        stage.message("Notification", &greeting),
-        stage.message(
-            "UnsubscribeConfirmation",
-            &json!({"Token": "t", "SubscribeURL": SUBSCRIBE}),
-        ),
+    let greeting = json!({"Message": "Successfully validated SNS topic for Amazon SES events."});
+    let ended = json!({"Token": "t", "SubscribeURL": SUBSCRIBE});
+    for (route, message) in [
+        (&SES, stage.message("Notification", &greeting)),
+        (&SES, stage.message("UnsubscribeConfirmation", &ended)),
+        (&SNS, stage.message("UnsubscribeConfirmation", &ended)),
     ] {
-        for route in [&SES, &SNS] {
-            assert_eq!(stage.answer(route, &message, true).await, Answer::Done);
-        }
+        assert_eq!(stage.answer(route, &message).await, Answer::Done);
     }
-    // An event of SES is none of SNS's log.
-    let event = stage.message("Notification", &complaint());
-    assert_eq!(stage.answer(&SNS, &event, true).await, Answer::Done);
-    assert_eq!(stage.n_taken(), 0);
+    assert_eq!((stage.n_taken(), stage.n_set_aside()), (0, 0));
     assert!(stage.hosts.confirmed.lock().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_genuine_and_cannot_be_read_is_set_aside_and_its_neighbours_are_taken() {
+    let stage = Stage::new(true);
+    let entry = |status: &str| {
+        json!({
+            "notification": {"messageId": "sns-1", "timestamp": "2026-01-02 03:04:05.678"},
+            "delivery": {"dwellTimeMs": 599}, "status": status,
+        })
+    };
+    let log = json!([entry("SUCCESS"), entry("NOVEL"), entry("FAILURE")]);
+    let log = stage.message("Notification", &json!({"Message": log.to_string()}));
+    stage.kept.is_database_away.store(true, Ordering::Relaxed);
+    assert_eq!(stage.answer(&SNS, &log).await, Answer::Again);
+    stage.kept.is_database_away.store(false, Ordering::Relaxed);
+    stage.kept.set_aside.lock().clear();
+    stage.kept.taken.lock().clear();
+    assert_eq!(stage.answer(&SNS, &log).await, Answer::Done);
+    assert_eq!(stage.n_taken(), 2);
+    let novel = (Queue::SmsCallbacks, entry("NOVEL").to_string());
+    assert_eq!(*stage.kept.set_aside.lock(), [novel]);
+    // Safe, it is not set aside a second time.
+    assert_eq!(stage.answer(&SNS, &log).await, Answer::Done);
+    assert_eq!(stage.n_set_aside(), 1);
+}
+
+#[tokio::test]
+async fn an_event_of_ses_at_the_address_of_text_messages_is_set_aside() {
+    let stage = Stage::new(true);
+    let event = stage.message("Notification", &complaint());
+    assert_eq!(stage.answer(&SNS, &event).await, Answer::Done);
+    assert_eq!((stage.n_taken(), stage.n_set_aside()), (0, 1));
 }

@@ -5,7 +5,7 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use carillon_core::channel::Channel;
 use carillon_core::suppression::SuppressionReason;
-use carillon_core::suppression::list::{BadLine, MOST_RECIPIENTS, read, read_lines};
+use carillon_core::suppression::list::{BadLine, BadLines, MOST_RECIPIENTS, lines, read_all};
 use carillon_store::suppression as store;
 use serde::Deserialize;
 use serde_json::json;
@@ -18,6 +18,9 @@ use crate::state::State;
 
 /// The largest body: the most recipients, each as long as an address can be.
 const LIMIT: usize = 4 << 20;
+
+/// Bad recipients that an answer names; the rest is counted.
+const MOST_NAMED: usize = 100;
 
 /// As JSON.
 #[derive(Deserialize)]
@@ -67,10 +70,6 @@ pub(crate) async fn import(
             listed(channel, &service.region, &recipients)?,
         )
     };
-    if recipients.len() > MOST_RECIPIENTS {
-        let message = format!("must be at most {MOST_RECIPIENTS}; send the rest by itself");
-        return Err(Problem::field("recipients", message));
-    }
     let n_new = store::import(&state.store, service.id, channel, &recipients, reason).await?;
     Ok(HttpResponse::Ok().json(json!({
         "channel": channel, "reason": reason, "given": recipients.len(), "new": n_new,
@@ -88,33 +87,72 @@ fn is_csv(request: &HttpRequest) -> bool {
 fn csv(channel: Channel, region: &str, body: &Bytes) -> Result<Vec<String>, Problem> {
     let text =
         std::str::from_utf8(body).map_err(|_| Problem::field("body", "must be text in UTF-8"))?;
-    read_lines(channel, region, text).map_err(|bad| refused(bad, |n| format!("line {n}")))
+    all(channel, region, || lines(text), |n| format!("line {n}"))
 }
 
 fn listed(channel: Channel, region: &str, texts: &[String]) -> Result<Vec<String>, Problem> {
-    let (mut recipients, mut bad) = (Vec::with_capacity(texts.len()), Vec::new());
-    for (index, text) in texts.iter().enumerate() {
-        match read(channel, region, text) {
-            Ok(recipient) => recipients.push(recipient),
-            Err(message) => bad.push(BadLine {
-                number: index,
-                message,
-            }),
-        }
-    }
-    if bad.is_empty() {
-        Ok(recipients)
-    } else {
-        Err(refused(bad, |n| format!("recipients[{n}]")))
-    }
+    let numbered = || texts.iter().map(String::as_str).enumerate();
+    all(channel, region, numbered, |n| format!("recipients[{n}]"))
 }
 
-fn refused(bad: Vec<BadLine>, field: impl Fn(usize) -> String) -> Problem {
-    let errors = bad
+/// Reads all of them, or says what is wrong with the first that are not recipients. There may be
+/// millions, so they are counted before any is read.
+fn all<'a, I: Iterator<Item = (usize, &'a str)>>(
+    channel: Channel,
+    region: &str,
+    texts: impl Fn() -> I,
+    field: impl Fn(usize) -> String,
+) -> Result<Vec<String>, Problem> {
+    if texts().nth(MOST_RECIPIENTS).is_some() {
+        let message = format!("must be at most {MOST_RECIPIENTS}; send the rest by itself");
+        return Err(Problem::field("recipients", message));
+    }
+    read_all(channel, region, texts(), MOST_NAMED).map_err(|bad| refused(bad, field))
+}
+
+fn refused(bad: BadLines, field: impl Fn(usize) -> String) -> Problem {
+    let BadLines { named, n_more } = bad;
+    let named = named
         .into_iter()
         .map(|BadLine { number, message }| FieldError {
             field: field(number),
             message,
         });
-    Problem::invalid(errors.collect())
+    let rest = (n_more > 0).then(|| FieldError {
+        field: "recipients".to_owned(),
+        message: format!("{n_more} more are wrong"),
+    });
+    Problem::invalid(named.chain(rest).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(texts: &[&str]) -> Vec<(String, String)> {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        let problem = listed(Channel::Email, "GB", &texts).unwrap_err();
+        let problem = serde_json::to_value(&problem).unwrap();
+        let errors = problem["errors"].as_array().unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        errors
+            .iter()
+            .map(|error| (text(&error["field"]), text(&error["message"])))
+            .collect()
+    }
+
+    #[test]
+    fn a_hundred_bad_recipients_are_named_and_the_rest_is_counted() {
+        let errors = errors(&["x"; MOST_RECIPIENTS]);
+        assert_eq!(errors.len(), MOST_NAMED + 1);
+        assert_eq!(errors[99].0, "recipients[99]");
+        assert_eq!(errors[100].1, "9900 more are wrong");
+    }
+
+    #[test]
+    fn too_many_recipients_are_not_read() {
+        let errors = errors(&["x"; MOST_RECIPIENTS + 1]);
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].1.starts_with("must be at most 10000"));
+    }
 }

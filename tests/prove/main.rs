@@ -1,0 +1,7 @@
+//! The long acceptance lines of each capability: `./dev prove [NAME…]`, where a name is that of a
+//! module here or of a test in it. Each test is one line and prints the figures it saw.
+
+mod bulk;
+mod first_light;
+mod load;
+mod receipts;
