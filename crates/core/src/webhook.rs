@@ -5,12 +5,14 @@ mod answer;
 mod body;
 mod breaker;
 mod ladder;
+mod pace;
 mod verdict;
 
 pub use answer::{Answer, CallFailure};
 pub use body::Change;
-pub use breaker::{Breaker, LONGEST_PAUSE, OPENS_AFTER, PAUSES};
+pub use breaker::{Breaker, Heard, LONGEST_PAUSE, OPENS_AFTER, PAUSES};
 pub use ladder::{Ladder, MAX_ATTEMPTS};
+pub use pace::Pace;
 pub use verdict::Verdict;
 
 text_enum! {
@@ -32,7 +34,8 @@ text_enum! {
         Refused = "refused",
         /// The last attempt failed.
         Exhausted = "exhausted",
-        /// The callback or its service was switched off meanwhile.
+        /// The callback or its service was switched off or removed meanwhile, or the message is no
+        /// longer kept.
         Disabled = "disabled",
     }
 }
@@ -42,9 +45,9 @@ text_enum! {
     pub enum CallWait {
         /// It was just written.
         New = "new",
-        /// The last attempt failed.
+        /// The last attempt failed, or was put off by the receiver.
         Retry = "retry",
-        /// The endpoint failed too often in a row and is left alone for a while.
+        /// The endpoint is left alone for a while: it failed too often in a row, or asked for it.
         EndpointPaused = "endpoint-paused",
         /// A worker held it without starting it for too long.
         GivenBack = "given-back",

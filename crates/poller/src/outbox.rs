@@ -18,9 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::publish;
 
-/// Events of one endpoint that may be on their way: enough for the fastest between two rounds, few
-/// enough that the messages of a hanging one fit into a worker's prefetch many times over.
-const WINDOW: u32 = 1_000;
 /// The wait of events that could not be published.
 const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 /// The wait before listening again after the connection was lost.
@@ -30,10 +27,12 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) async fn all_due(
     store: &Store,
     publisher: &Publisher,
+    calls_per_endpoint: usize,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
+    let slots = u32::try_from(calls_per_endpoint).unwrap_or(u32::MAX);
     while publisher.is_connected() && !shutdown.is_cancelled() {
-        let relayed = callback::relay(store, WINDOW).await?;
+        let relayed = callback::relay(store, slots).await?;
         if relayed.is_empty() {
             break;
         }

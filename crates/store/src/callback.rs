@@ -17,6 +17,6 @@ mod rescue;
 pub use backlog::{Backlog, backlog};
 pub use claim::{ClaimedCall, Credentials, claim};
 pub use hold::hold;
-pub use mark::{CallResult, Endpoint, mark};
+pub use mark::{CallResult, mark};
 pub use relay::{Relayed, relay};
 pub use rescue::{drop_unwanted, rescue_fallen, rescue_lost};

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use carillon_core::id::ServiceId;
 use carillon_core::webhook::CallbackKind;
-use carillon_store::callback::management::{NewCallback, create};
+use carillon_store::callback::management::{
+    Callback, Changes, NewCallback, create, remove, update,
+};
 use carillon_store::seal::Sealer;
 use carillon_store::{Options, Store};
 use carillon_test_support::{Member, Stack, StackOptions, WebhookReceiver, eventually};
@@ -34,20 +36,16 @@ fn options() -> StackOptions {
 }
 
 /// Registers a URL with the demo service.
-async fn register(stack: &Stack, receiver: &WebhookReceiver, path: &str) {
-    register_for(stack, receiver, path, CallbackKind::DeliveryStatus).await;
+async fn register(stack: &Stack, receiver: &WebhookReceiver, path: &str) -> Callback {
+    register_for(stack, receiver, path, CallbackKind::DeliveryStatus).await
 }
 
-async fn register_for(stack: &Stack, receiver: &WebhookReceiver, path: &str, kind: CallbackKind) {
-    let store = Store::new(&Options {
-        url: stack.database.url.clone(),
-        max_connections: 1,
-        statement_timeout: PATIENCE,
-        connect_timeout: PATIENCE,
-        application_name: "test".to_owned(),
-        sealer: Sealer::new(&[KEY.to_vec()]).expect("the key is 32 bytes long"),
-    })
-    .expect("the URL of a test database can be read");
+async fn register_for(
+    stack: &Stack,
+    receiver: &WebhookReceiver,
+    path: &str,
+    kind: CallbackKind,
+) -> Callback {
     let secret = carillon_providers::webhook::new_secret();
     receiver.trust(&secret);
     let new = NewCallback {
@@ -57,7 +55,19 @@ async fn register_for(stack: &Stack, receiver: &WebhookReceiver, path: &str, kin
         bearer_token: "the-token".to_owned(),
         secret,
     };
-    create(&store, &new).await.expect("it is registered");
+    create(&store(stack), &new).await.expect("it is registered")
+}
+
+fn store(stack: &Stack) -> Store {
+    Store::new(&Options {
+        url: stack.database.url.clone(),
+        max_connections: 1,
+        statement_timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+        application_name: "test".to_owned(),
+        sealer: Sealer::new(&[KEY.to_vec()]).expect("the key is 32 bytes long"),
+    })
+    .expect("the URL of a test database can be read")
 }
 
 /// The statuses told of each notification, of verified calls that were taken.
@@ -193,4 +203,139 @@ async fn an_endpoint_that_hangs_holds_up_no_other_and_is_left_alone() {
     let n_hanging = calls.iter().filter(|call| call["path"] == "/hang").count();
     // Its slots, perhaps filled once more before the news of their end was written, and a probe.
     assert!((1..=2 * 16 + 1).contains(&n_hanging), "{n_hanging}");
+}
+
+/// When each call at a path was read, in seconds of the epoch.
+fn times(receiver: &WebhookReceiver, path: &str) -> Vec<f64> {
+    let calls = receiver.calls();
+    let here = calls.iter().filter(|call| call["path"] == path);
+    here.map(|call| call["at"].as_f64().expect("a time"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_answers_well_but_slowly_holds_up_no_other() {
+    const N_ALL: usize = 300;
+    let mut options = options();
+    // Four of eight slots for it, though by itself it might have all.
+    for name in [
+        "CARILLON__CALLBACKS__IN_FLIGHT",
+        "CARILLON__CALLBACKS__IN_FLIGHT_PER_ENDPOINT",
+    ] {
+        options.env.push((name, "8".to_owned()));
+    }
+    let stack = Stack::start(options).await;
+    let receiver = WebhookReceiver::start(&[]).await;
+    register(&stack, &receiver, "/ok").await;
+    register_for(&stack, &receiver, "/slow-1500", CallbackKind::Complaint).await;
+    // Enough of them that it is known for what it is.
+    let known = "SELECT count(*) FROM service_callbacks WHERE call_ms >= 1000";
+    let mut n_sent = 0;
+    eventually("it is known to be slow", PATIENCE, async || {
+        let to = "complaint@simulator.notify";
+        stack.send_email(to, &n_sent.to_string()).await;
+        n_sent += 1;
+        (stack.database.number(known).await == 1).then_some(())
+    })
+    .await;
+    for n in n_sent..N_ALL {
+        let to = "complaint@simulator.notify";
+        stack.send_email(to, &n.to_string()).await;
+    }
+    until_all_are_told(&receiver, "the other endpoint hears of all", N_ALL).await;
+    let n_slow = times(&receiver, "/slow-1500").len();
+    assert!((1..N_ALL / 2).contains(&n_slow), "it is slow: {n_slow}");
+    // A few times its slots are on their way, and none of them in the others' queue.
+    let on_their_way = "SELECT count(*) FROM callback_events
+        WHERE kind = 'complaint' AND dispatched_at IS NOT NULL AND queue = 'callbacks'";
+    eventually("the others' queue is clear of it", PATIENCE, async || {
+        (stack.database.number(on_their_way).await == 0).then_some(())
+    })
+    .await;
+    let on_their_way = "SELECT count(*) FROM callback_events
+        WHERE kind = 'complaint' AND dispatched_at IS NOT NULL";
+    let n = stack.database.number(on_their_way).await;
+    assert!((1..=64).contains(&n), "{n}");
+    let failures = "SELECT count(*) FROM callback_attempts WHERE http_status IS DISTINCT FROM 200";
+    assert_eq!(stack.database.number(failures).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_start_during_a_pause_counts_at_once() {
+    let stack = Stack::start(options()).await;
+    let receiver = WebhookReceiver::start(&[]).await;
+    let callback = register(&stack, &receiver, "/status-503").await;
+    for n in 0..N {
+        stack.send_email(&format!("n{n}@example.org"), "x").await;
+    }
+    let paused = "SELECT count(*) FROM service_callbacks
+                  WHERE n_failures >= 5 AND paused_until > carillon_now()";
+    eventually("it is left alone", PATIENCE, async || {
+        (stack.database.number(paused).await == 1).then_some(())
+    })
+    .await;
+    // However long the pause is that it had come to.
+    let longer = "UPDATE service_callbacks SET paused_until = carillon_now() + interval '1 hour'";
+    stack.database.execute(longer).await;
+    let n_before = receiver.calls().len();
+    assert!(n_before < N, "its slots and a few more: {n_before}");
+    let changes = Changes {
+        url: Some(receiver.url("/ok")),
+        ..Changes::default()
+    };
+    update(&store(&stack), callback.service_id, callback.id, &changes)
+        .await
+        .expect("it is there");
+    until_all_are_told(&receiver, "all are told at the new URL", N).await;
+    until_nothing_is_open(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callback_that_is_removed_during_a_call_leaves_nothing_waiting() {
+    let stack = Stack::start(options()).await;
+    let receiver = WebhookReceiver::start(&[]).await;
+    let callback = register(&stack, &receiver, "/hang").await;
+    for n in 0..N {
+        stack.send_email(&format!("n{n}@example.org"), "x").await;
+    }
+    eventually("it is being called", PATIENCE, async || {
+        (!receiver.calls().is_empty()).then_some(())
+    })
+    .await;
+    remove(&store(&stack), callback.service_id, callback.id)
+        .await
+        .expect("it is there");
+    let open = "SELECT count(*) FROM callback_events WHERE outcome IS DISTINCT FROM 'disabled'";
+    eventually("everything has ended", PATIENCE, async || {
+        (stack.database.number(open).await == 0).then_some(())
+    })
+    .await;
+    let n_called = "SELECT count(*) FROM callback_attempts";
+    assert!(stack.database.number(n_called).await >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_asks_for_a_pause_gets_it_and_hears_of_everything_after_it() {
+    let stack = Stack::start(options()).await;
+    let receiver = WebhookReceiver::start(&[]).await;
+    register(&stack, &receiver, "/retry-after-3").await;
+    for n in 0..N {
+        stack.send_email(&format!("n{n}@example.org"), "x").await;
+    }
+    until_all_are_told(&receiver, "all are told in the end", N).await;
+    until_nothing_is_open(&stack).await;
+    // Each first call was put off. None came while it was to be left alone, but for those that were
+    // in flight with the one that asked, until that was written.
+    let times = times(&receiver, "/retry-after-3");
+    assert_eq!(times.len(), 2 * N);
+    let pauses = times.windows(2).filter(|pair| pair[1] - pair[0] > 2.5);
+    assert!(pauses.count() >= 1, "{times:?}");
+    let first_pause = times.windows(2).position(|pair| pair[1] - pair[0] > 2.5);
+    assert!(first_pause.expect("there is one") <= 2 * 16, "{times:?}");
+    // Neither the breaker nor the schedule counts it.
+    let counted =
+        "SELECT count(*) FROM callback_events WHERE attempts - attempts_before_replay <> 1";
+    assert_eq!(stack.database.number(counted).await, 0);
+    let failures = "SELECT sum(n_failures)::bigint FROM service_callbacks";
+    assert_eq!(stack.database.number(failures).await, 0);
 }

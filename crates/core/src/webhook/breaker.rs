@@ -33,25 +33,50 @@ pub struct Breaker {
     pub paused_until: Option<Duration>,
 }
 
+/// What a batch of answers says of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Calls that failed.
+    pub n_failed: u32,
+    /// Whether any was answered.
+    pub has_answered: bool,
+    /// For how long it asks to be left alone, if it does. That is neither a failure nor an answer.
+    pub asked: Option<Duration>,
+}
+
 impl Breaker {
-    /// Takes in a batch of answers at `now`: how many calls failed, and whether any was answered.
+    /// Takes in what was heard at `now`.
     ///
     /// One answer resets. Calls that failed together are one piece of news: they may open it, and
-    /// while it is open those that were on their way before change nothing.
+    /// while it is open those that were on their way before change nothing. What the endpoint asks
+    /// for it gets, whatever else was heard; it costs nothing of what makes up the count.
     #[must_use]
-    pub fn on(self, n_failed: u32, has_answered: bool, now: Duration) -> Self {
-        if has_answered {
-            return Self::default();
-        }
-        if n_failed == 0 || self.is_paused(now) {
-            return self;
-        }
-        let most = OPENS_AFTER.max(self.n_failures.saturating_add(1));
-        let n_failures = self.n_failures.saturating_add(n_failed).min(most);
+    pub fn on(self, heard: Heard, now: Duration) -> Self {
+        let felt = if heard.has_answered {
+            Self {
+                n_failures: 0,
+                // A pause that it asked for goes on; the breaker's own ends.
+                paused_until: self.paused_until.filter(|_| !self.is_open()),
+            }
+        } else if heard.n_failed == 0 || self.is_paused(now) {
+            self
+        } else {
+            let most = OPENS_AFTER.max(self.n_failures.saturating_add(1));
+            let n_failures = self.n_failures.saturating_add(heard.n_failed).min(most);
+            Self {
+                n_failures,
+                paused_until: pause(n_failures).map(|pause| now + pause),
+            }
+        };
+        let asked_until = heard.asked.map(|asked| now + asked);
         Self {
-            n_failures,
-            paused_until: pause(n_failures).map(|pause| now + pause),
+            paused_until: felt.paused_until.max(asked_until),
+            ..felt
         }
+    }
+
+    const fn is_open(self) -> bool {
+        self.n_failures >= OPENS_AFTER
     }
 
     /// Whether nothing is sent now.
@@ -63,11 +88,7 @@ impl Breaker {
     /// How many calls may be on their way: after a pause one, which finds out.
     #[must_use]
     pub const fn window(self, whole: u32) -> u32 {
-        if self.n_failures >= OPENS_AFTER {
-            1
-        } else {
-            whole
-        }
+        if self.is_open() { 1 } else { whole }
     }
 }
 
@@ -87,16 +108,31 @@ mod tests {
         Duration::from_secs(secs)
     }
 
+    const fn heard(n_failed: u32, has_answered: bool) -> Heard {
+        Heard {
+            n_failed,
+            has_answered,
+            asked: None,
+        }
+    }
+
+    fn asked(secs: u64) -> Heard {
+        Heard {
+            asked: Some(at(secs)),
+            ..Heard::default()
+        }
+    }
+
     #[test]
     fn five_failures_in_a_row_pause_it_and_each_probe_that_fails_doubles_the_pause() {
         let mut breaker = Breaker::default();
         for n in 0..4 {
-            breaker = breaker.on(1, false, at(n));
+            breaker = breaker.on(heard(1, false), at(n));
             assert!(!breaker.is_paused(at(n)));
         }
         let mut now = at(4);
         for secs in [10, 20, 40, 80, 160, 320, 600, 600, 600] {
-            breaker = breaker.on(1, false, now);
+            breaker = breaker.on(heard(1, false), now);
             assert_eq!(breaker.paused_until, Some(now + at(secs)));
             assert_eq!(breaker.window(1_000), 1);
             now += at(secs);
@@ -106,20 +142,51 @@ mod tests {
 
     #[test]
     fn one_answer_resets() {
-        let breaker = Breaker::default().on(9, false, at(0));
-        assert_eq!(breaker.on(3, true, at(1)), Breaker::default());
-        let nearly = Breaker::default().on(4, false, at(0)).on(0, true, at(1));
-        assert!(!nearly.on(4, false, at(2)).is_paused(at(2)));
+        let breaker = Breaker::default().on(heard(9, false), at(0));
+        assert_eq!(breaker.on(heard(3, true), at(1)), Breaker::default());
+        let nearly = Breaker::default()
+            .on(heard(4, false), at(0))
+            .on(heard(0, true), at(1));
+        assert!(!nearly.on(heard(4, false), at(2)).is_paused(at(2)));
     }
 
     #[test]
     fn calls_that_fail_together_open_it_once() {
-        let breaker = Breaker::default().on(16, false, at(0));
+        let breaker = Breaker::default().on(heard(16, false), at(0));
         assert_eq!(
             (breaker.n_failures, breaker.paused_until),
             (5, Some(at(10)))
         );
-        assert_eq!(breaker.on(16, false, at(1)), breaker);
+        assert_eq!(breaker.on(heard(16, false), at(1)), breaker);
+    }
+
+    #[test]
+    fn what_the_endpoint_asks_for_is_no_failure_and_outlasts_the_answers_of_others() {
+        let breaker = Breaker::default()
+            .on(heard(4, false), at(0))
+            .on(asked(30), at(1));
+        assert_eq!(
+            (breaker.n_failures, breaker.paused_until),
+            (4, Some(at(31)))
+        );
+        assert_eq!(breaker.on(heard(9, false), at(2)), breaker);
+        let answered = breaker.on(heard(0, true), at(2));
+        assert_eq!(
+            (answered.n_failures, answered.paused_until),
+            (0, Some(at(31)))
+        );
+        assert_eq!(
+            answered.on(asked(2), at(3)),
+            answered,
+            "the longer one counts"
+        );
+        let both = Heard {
+            has_answered: true,
+            ..asked(5)
+        };
+        let limited = Breaker::default().on(both, at(0));
+        assert_eq!((limited.n_failures, limited.window(64)), (0, 64));
+        assert!(limited.is_paused(at(4)) && !limited.is_paused(at(5)));
     }
 
     proptest! {
@@ -130,7 +197,7 @@ mod tests {
             let (mut breaker, mut now) = (Breaker::default(), at(0));
             for (n_failed, has_answered, later) in batches {
                 now += at(later);
-                breaker = breaker.on(n_failed, has_answered, now);
+                breaker = breaker.on(heard(n_failed, has_answered), now);
                 prop_assert!(breaker.paused_until.is_none_or(|until| until <= now + LONGEST_PAUSE));
                 prop_assert_eq!(breaker.is_paused(now), breaker.is_paused(now) && breaker.n_failures >= OPENS_AFTER);
             }

@@ -45,6 +45,12 @@ impl Ladder {
         let jitter = 1.0 - JITTER + 2.0 * JITTER * dice.clamp(0.0, 1.0);
         Some(wait.mul_f64(jitter * self.scale.clamp(0.0, 1.0)))
     }
+
+    /// All waits together, without jitter.
+    #[must_use]
+    pub fn total(self) -> Duration {
+        Duration::from_secs(WAITS.iter().sum()).mul_f64(self.scale.clamp(0.0, 1.0))
+    }
 }
 
 #[cfg(test)]
@@ -63,6 +69,7 @@ mod tests {
         let published = [5, 5, 5, 5, 5, 60, 120, 240, 480, 720, 1440].map(f64::from);
         assert_eq!(minutes, published);
         assert_eq!(ladder.after(MAX_ATTEMPTS, 0.5), None);
+        assert_eq!(ladder.total().as_secs(), (51 * 60 + 25) * 60);
     }
 
     proptest! {

@@ -48,9 +48,14 @@ pub struct ClaimedCall {
     pub attempts: i32,
     #[diesel(sql_type = Integer)]
     attempts_before_replay: i32,
+    #[diesel(sql_type = Timestamptz)]
+    begun_at: DateTime<Utc>,
     /// When it was claimed, just before the call.
     #[diesel(sql_type = Timestamptz)]
     pub claimed_at: DateTime<Utc>,
+    /// Which beginning of the callback is called: another URL or a new start is the next.
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
     /// Where to call.
     #[diesel(sql_type = Text)]
     pub url: String,
@@ -117,11 +122,20 @@ impl ClaimedCall {
         }
     }
 
-    /// The step of the schedule that this attempt is, from 1: a replay begins it anew.
+    /// The step of the schedule that this attempt is, from 1: a replay begins it anew, and what the
+    /// receiver put off is none.
     #[must_use]
     pub fn step(&self) -> u32 {
         let step = self.attempts.saturating_sub(self.attempts_before_replay);
         u32::try_from(step).unwrap_or(1)
+    }
+
+    /// How long ago the schedule began, with its first attempt.
+    #[must_use]
+    pub fn begun_ago(&self) -> Duration {
+        (self.claimed_at - self.begun_at)
+            .to_std()
+            .unwrap_or_default()
     }
 
     /// Opens the token and the secrets.
@@ -152,8 +166,8 @@ impl ClaimedCall {
 
 /// Claims those of the events that can be told now, under one token; with the same token
 /// it may be repeated after an error. Ids that are not returned need no call now: they are told,
-/// waiting, in another worker's hands, or nobody wants to hear them any more, which is then written
-/// as their outcome.
+/// waiting (which the claim itself makes those of an endpoint that is left alone), in another
+/// worker's hands, or nobody wants to hear them any more, which is then written as their outcome.
 ///
 /// # Errors
 /// When PostgreSQL is away; nothing is claimed then, or the claim expires with its lease.

@@ -1,16 +1,32 @@
--- Completes what waits for callbacks that are switched off or gone.
-WITH c AS MATERIALIZED (
+-- Completes what waits for callbacks that are switched off, or are there no more.
+WITH RECURSIVE c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::bigint AS n_max
+), waiting (callback_id) AS (
+    -- From one callback to the next in the index of what waits, as the relay does.
+    (SELECT e.callback_id FROM callback_events e
+     WHERE e.due_at IS NOT NULL
+     ORDER BY e.callback_id
+     LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT e.callback_id FROM callback_events e
+        WHERE e.due_at IS NOT NULL AND e.callback_id > w.callback_id
+        ORDER BY e.callback_id
+        LIMIT 1)
+    FROM waiting w
+    WHERE w.callback_id IS NOT NULL
 ), unwanted AS MATERIALIZED (
-    SELECT w.id
-    FROM service_callbacks k, c
+    SELECT e.id
+    FROM waiting w
+    LEFT JOIN service_callbacks k ON k.id = w.callback_id AND k.active
+    CROSS JOIN c
     CROSS JOIN LATERAL (
         SELECT e.id FROM callback_events e
-        WHERE e.callback_id = k.id AND e.due_at IS NOT NULL
+        WHERE e.callback_id = w.callback_id AND e.due_at IS NOT NULL
         LIMIT c.n_max
         FOR UPDATE SKIP LOCKED
-    ) w
-    WHERE NOT k.active
+    ) e
+    WHERE k.id IS NULL AND w.callback_id IS NOT NULL
     LIMIT (SELECT n_max FROM c)
 )
 UPDATE callback_events e

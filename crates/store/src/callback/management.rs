@@ -5,23 +5,26 @@ mod replay;
 mod secrets;
 
 use carillon_core::id::{self, CallbackId, ServiceId};
-use carillon_core::webhook::CallbackKind;
+use carillon_core::webhook::{CallbackKind, Pace};
 use carillon_schema::service_callbacks;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{
+    BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 
-pub use events::{Attempt, Event, Progress, attempts, event, events};
+pub use events::{Attempt, Event, Progress, REACH, attempts, event, events};
 pub use replay::{Which, replay};
 pub use secrets::{retire_secret, rotate_secret};
 
 use super::Credentials;
+use crate::wake::{self, Channel};
 use crate::{Error, Result, Store};
 
 /// A registration as people see it: never its token or secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, QueryableByName, Selectable, Serialize)]
 #[diesel(table_name = service_callbacks)]
 pub struct Callback {
     /// Its id.
@@ -91,7 +94,14 @@ statement! {
 }
 
 statement! {
-    Settle = "management/settle.sql" { callback_id: CallbackId => SqlUuid, limit: i32 => Integer }
+    Update = "management/update.sql" {
+        id: CallbackId => SqlUuid,
+        service_id: ServiceId => SqlUuid,
+        url: Option<String> => Nullable<Text>,
+        sealed_token: Option<Vec<u8>> => Nullable<Binary>,
+        active: Option<bool> => Nullable<Bool>,
+        unknown_ms: i32 => Integer,
+    }
 }
 
 /// Registers a callback. The token and the secret are sealed and never shown again.
@@ -169,7 +179,8 @@ pub async fn credentials(
     })
 }
 
-/// Changes a callback. Another URL or a new start begins without the failures of the old one.
+/// Changes a callback. Another URL or a new start begins without the failures of the old one, at
+/// once.
 ///
 /// # Errors
 /// [`Error::Gone`] when the service has no such callback; [`Error::Seal`] when there is no key to
@@ -185,49 +196,40 @@ pub async fn update(
         bearer_token,
         active,
     } = changes;
-    let token = match bearer_token {
+    let sealed_token = match bearer_token {
         None => None,
         Some(token) => Some(seal_token(store, id, token)?),
     };
-    let begins_anew = url.is_some() || *active == Some(true);
-    let disabled_reason = active.map(|active| (!active).then_some("switched-off"));
-    let update = diesel::update(service_callbacks::table.find(id))
-        .filter(service_callbacks::service_id.eq(service_id))
-        .set((
-            url.as_ref().map(|url| service_callbacks::url.eq(url)),
-            token.map(|token| service_callbacks::sealed_token.eq(token)),
-            active.map(|active| service_callbacks::active.eq(active)),
-            disabled_reason.map(|reason| service_callbacks::disabled_reason.eq(reason)),
-            begins_anew.then_some(service_callbacks::n_failures.eq(0)),
-            begins_anew.then_some(service_callbacks::paused_until.eq(None::<DateTime<Utc>>)),
-            service_callbacks::updated_at.eq(carillon_now()),
-        ))
-        .returning(Callback::as_returning());
+    let update = Update {
+        id,
+        service_id,
+        url: url.clone(),
+        sealed_token,
+        active: *active,
+        unknown_ms: Pace::UNKNOWN.call_ms.cast_signed(),
+    };
     let mut conn = store.connection().await?;
-    store.within_deadline(update.get_result(&mut conn)).await
+    let callback = store.within_deadline(update.get_result(&mut conn)).await?;
+    // Before another is taken, which may be the same.
+    drop(conn);
+    // What waited need not wait longer; a lost notification costs an interval of the poller.
+    let _ = wake::notify(store, Channel::CallbackEvents).await;
+    Ok(callback)
 }
 
-/// Removes a callback. What it was told stays on record; what it was not is never told.
+/// Removes a callback. What it was told stays on record; what it was not is never told: what waits
+/// is [swept](super::drop_unwanted), and what is on its way ends when it comes to a worker.
 ///
 /// # Errors
 /// [`Error::Gone`] when the service has no such callback.
 pub async fn remove(store: &Store, service_id: ServiceId, id: CallbackId) -> Result<()> {
-    // Events of one statement, few enough for its time limit.
-    const BATCH: i32 = 5_000;
-
     let mut conn = store.connection().await?;
     let delete = diesel::delete(service_callbacks::table.find(id))
         .filter(service_callbacks::service_id.eq(service_id));
-    if store.within_deadline(delete.execute(&mut conn)).await? == 0 {
-        return Err(Error::Gone);
+    match store.within_deadline(delete.execute(&mut conn)).await? {
+        0 => Err(Error::Gone),
+        _ => Ok(()),
     }
-    // Nobody relays these any more; what a worker holds it completes itself.
-    let settle = || Settle {
-        callback_id: id,
-        limit: BATCH,
-    };
-    while store.within_deadline(settle().execute(&mut conn)).await? > 0 {}
-    Ok(())
 }
 
 /// How far the telling of a callback is.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carillon_core::id::{CallbackEventId, CallbackId};
-use carillon_core::webhook::{CallOutcome, OPENS_AFTER, PAUSES};
+use carillon_core::webhook::{CallOutcome, OPENS_AFTER, PAUSES, Pace};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ statement! {
     Mark = "mark.sql" {
         ids: Vec<CallbackEventId> => Array<SqlUuid>,
         callbacks: Vec<CallbackId> => Array<SqlUuid>,
+        versions: Vec<i32> => Array<Integer>,
         tokens: Vec<Uuid> => Array<SqlUuid>,
         attempts: Vec<i32> => Array<Integer>,
         outcomes: Vec<Option<CallOutcome>> => Array<Nullable<Text>>,
@@ -22,10 +23,12 @@ statement! {
         errors: Vec<Option<String>> => Array<Nullable<Text>>,
         durations_ms: Vec<i32> => Array<Integer>,
         has_failed: Vec<Option<bool>> => Array<Nullable<Bool>>,
+        asked_ms: Vec<Option<i64>> => Array<Nullable<BigInt>>,
         lowest: CallbackEventId => SqlUuid,
         highest: CallbackEventId => SqlUuid,
         opens_after: i32 => Integer,
         pauses_ms: Vec<i64> => Array<BigInt>,
+        fastest_ms: i32 => Integer,
     }
 }
 
@@ -36,6 +39,8 @@ pub struct CallResult {
     pub id: CallbackEventId,
     /// Whose it is.
     pub callback_id: CallbackId,
+    /// Which beginning of the callback was called.
+    pub version: i32,
     /// The lease under which it was claimed.
     pub token: Uuid,
     /// The number of the attempt, from 1.
@@ -51,50 +56,33 @@ pub struct CallResult {
     pub error: Option<String>,
     /// From the start of the call to its end.
     pub duration: Duration,
-    /// Whether the endpoint failed, as its breaker counts; none when it was not called.
+    /// Whether the endpoint failed, as its breaker counts; none when it was not called, or asked to
+    /// be left alone.
     pub has_failed: Option<bool>,
+    /// For how long it asked to be left alone. The attempt is no step of the schedule then.
+    pub asked: Option<Duration>,
 }
 
-/// An endpoint whose state a batch has touched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Which.
-    pub id: CallbackId,
-    /// Whether it still wants calls.
-    pub is_active: bool,
-    /// For how long it is left alone from now on; zero when it is not.
-    pub paused_for: Duration,
-}
-
-#[derive(diesel::QueryableByName)]
-struct Told {
-    #[diesel(sql_type = SqlUuid)]
-    id: CallbackId,
-    #[diesel(sql_type = Bool)]
-    active: bool,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    paused_ms: Option<i64>,
-}
-
-/// Writes a batch of results, and returns the endpoints that are not well, or well again. Results
-/// whose lease was taken away are recorded as attempts and change no event.
+/// Writes a batch of results. Results whose lease was taken away are recorded as attempts and change
+/// no event; those of a callback that began anew meanwhile say nothing of how it is now.
 ///
 /// # Errors
 /// When PostgreSQL is away: keep the results and try again; a repeat finds the leases gone and
 /// counts failures once more at most. [`crate::Error::Refused`] when it will never take one of them.
-pub async fn mark(store: &Store, batch: &[CallResult]) -> Result<Vec<Endpoint>> {
+pub async fn mark(store: &Store, batch: &[CallResult]) -> Result<()> {
     fn column<T>(batch: &[CallResult], of: impl Fn(&CallResult) -> T) -> Vec<T> {
         batch.iter().map(of).collect()
     }
     let ids = column(batch, |r| r.id);
     let (Some(lowest), Some(highest)) = (ids.iter().min(), ids.iter().max()) else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let mark = Mark {
         lowest: *lowest,
         highest: *highest,
         ids,
         callbacks: column(batch, |r| r.callback_id),
+        versions: column(batch, |r| r.version),
         tokens: column(batch, |r| r.token),
         attempts: column(batch, |r| r.attempt),
         outcomes: column(batch, |r| r.outcome),
@@ -105,19 +93,14 @@ pub async fn mark(store: &Store, batch: &[CallResult]) -> Result<Vec<Endpoint>> 
             i32::try_from(r.duration.as_millis()).unwrap_or(i32::MAX)
         }),
         has_failed: column(batch, |r| r.has_failed),
+        asked_ms: column(batch, |r| r.asked.map(millis)),
         opens_after: OPENS_AFTER.cast_signed(),
         pauses_ms: PAUSES.iter().copied().map(millis).collect(),
+        fastest_ms: Pace::FASTEST_MS.cast_signed(),
     };
     let mut conn = store.connection().await?;
-    let told: Vec<Told> = store.within_deadline(mark.load(&mut conn)).await?;
-    Ok(told
-        .into_iter()
-        .map(|told| Endpoint {
-            id: told.id,
-            is_active: told.active,
-            paused_for: Duration::from_millis(told.paused_ms.unwrap_or(0).max(0).unsigned_abs()),
-        })
-        .collect())
+    store.within_deadline(mark.execute(&mut conn)).await?;
+    Ok(())
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -51,7 +51,8 @@ pub async fn rescue_fallen(store: &Store, grace: Duration, limit: i64) -> Result
     Ok(rescued.into_iter().map(|r| r.queue).collect())
 }
 
-/// Completes up to `limit` events that wait for callbacks which are switched off; returns how many.
+/// Completes up to `limit` events that wait for callbacks which are switched off or were removed,
+/// however they came to wait; returns how many.
 ///
 /// # Errors
 /// When PostgreSQL is away.

@@ -1,16 +1,22 @@
 //! Callbacks as people manage them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use carillon_core::id::{CallbackEventId, CallbackId, ServiceId};
 use carillon_core::webhook::{CallOutcome, CallbackKind};
 use carillon_store::callback::management::{
     self, Callback, Changes, NewCallback, Progress, Which, create, credentials, events, health,
     list, read, remove, replay, retire_secret, rotate_secret, update,
 };
-use carillon_store::{Error, service};
+use carillon_store::callback::{claim, drop_unwanted};
+use carillon_store::{Error, health as health_of, service, wake};
+use carillon_test_support::eventually;
 
 use crate::given::{self, Given, given};
 
 const TOKEN: &str = "the-bearer-token";
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn tenant(given: &Given, name: &str) -> ServiceId {
     let service = given::service(name);
@@ -201,7 +207,7 @@ async fn only_what_has_ended_is_told_again_and_from_the_first_step() {
         None,
     ];
     let ids = told(&given, &callback, &states).await;
-    let at = chrono::DateTime::UNIX_EPOCH;
+    let at = health_of::now(&given).await.unwrap() - Duration::from_secs(60);
     let since = |only_failed| Which::Since { at, only_failed };
     let n = replay(&given, service_id, id, &since(true)).await.unwrap();
     assert_eq!(n, 1);
@@ -223,7 +229,7 @@ async fn only_what_has_ended_is_told_again_and_from_the_first_step() {
 }
 
 #[tokio::test]
-async fn what_a_removed_callback_was_not_told_is_settled_and_the_rest_stays_on_record() {
+async fn what_a_removed_callback_was_not_told_ends_and_the_rest_stays_on_record() {
     let given = given().await;
     let callback = registered(&given).await;
     let (service_id, id) = (callback.service_id, callback.id);
@@ -242,10 +248,124 @@ async fn what_a_removed_callback_was_not_told_is_settled_and_the_rest_stays_on_r
     remove(&given, service_id, id).await.unwrap();
     let gone = remove(&given, service_id, id).await;
     assert!(matches!(gone, Err(Error::Gone)), "{gone:?}");
+    // As the poller does, and the worker to which the one on its way comes.
+    assert_eq!(drop_unwanted(&given, 10).await.unwrap(), 1);
+    let token = uuid::Uuid::new_v4();
+    let claimed = claim(&given, &[(id, ids[2])], token, given::LEASE).await;
+    assert!(claimed.unwrap().is_empty());
     let kept = events(&given, service_id, id, Progress::Any, None, 10)
         .await
         .unwrap();
     let outcomes: Vec<_> = kept.iter().map(|event| event.outcome).collect();
     let disabled = Some(CallOutcome::Disabled);
     assert_eq!(outcomes, [disabled, disabled, Some(CallOutcome::Delivered)]);
+}
+
+/// Moves the time at which an event was written, and at which its change happened by the provider.
+async fn move_times(given: &Given, id: CallbackEventId, written_h: i32, occurred_h: i32) {
+    let set = format!(
+        "UPDATE callback_events SET written_at = carillon_now() - {written_h} * interval '1 hour',
+            occurred_at = carillon_now() - {occurred_h} * interval '1 hour' WHERE id = '{id}'"
+    );
+    given.database.execute(&set).await;
+}
+
+#[tokio::test]
+async fn a_replay_since_a_time_goes_by_when_we_learnt_of_a_change() {
+    let given = given().await;
+    let callback = registered(&given).await;
+    let states = [Some(CallOutcome::Exhausted); 3];
+    let ids = told(&given, &callback, &states).await;
+    // Reported late, in time, and by a provider whose clock is ahead.
+    move_times(&given, ids[0], 1, 5).await;
+    move_times(&given, ids[1], 3, 3).await;
+    move_times(&given, ids[2], 3, -1).await;
+    let at = health_of::now(&given).await.unwrap() - Duration::from_secs(2 * 3_600);
+    let only_failed = true;
+    let since = Which::Since { at, only_failed };
+    let (service_id, id) = (callback.service_id, callback.id);
+    assert_eq!(replay(&given, service_id, id, &since).await.unwrap(), 1);
+    let event = management::event(&given, ids[0]).await.unwrap();
+    assert_eq!(event.outcome, None);
+}
+
+#[tokio::test]
+async fn an_event_knows_when_it_was_written_and_one_from_before_that_goes_by_its_change() {
+    let given = given().await;
+    let callback = registered(&given).await;
+    let ids = told(&given, &callback, &[Some(CallOutcome::Refused); 2]).await;
+    let fresh = "SELECT count(*) FROM callback_events WHERE carillon_now() - written_at < interval '1 minute'";
+    assert_eq!(given.database.number(fresh).await, 2);
+    move_times(&given, ids[0], 0, 5).await;
+    move_times(&given, ids[1], 0, 1).await;
+    let forget = "UPDATE callback_events SET written_at = NULL";
+    given.database.execute(forget).await;
+    let at = health_of::now(&given).await.unwrap() - Duration::from_secs(2 * 3_600);
+    let only_failed = false;
+    let since = Which::Since { at, only_failed };
+    let (service_id, id) = (callback.service_id, callback.id);
+    assert_eq!(replay(&given, service_id, id, &since).await.unwrap(), 1);
+    let again = management::event(&given, ids[1]).await.unwrap();
+    assert_eq!(again.outcome, None);
+}
+
+#[tokio::test]
+async fn what_is_rare_among_thousands_is_found_and_replayed() {
+    let given = given().await;
+    let callback = registered(&given).await;
+    let rare = told(&given, &callback, &[Some(CallOutcome::Exhausted)]).await;
+    let many = format!(
+        "INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
+            occurred_at, outcome, completed_at)
+         SELECT derived_id('{}', n::text), '{}', '{}', '{}', 'delivery-status', 'delivered',
+            carillon_now(), 'delivered', carillon_now()
+         FROM generate_series(1, 11000) n",
+        rare[0], callback.id, callback.service_id, rare[0]
+    );
+    given.database.execute(&many).await;
+    let (service_id, id) = (callback.service_id, callback.id);
+    let failed = events(&given, service_id, id, Progress::Failed, None, 10).await;
+    let failed: Vec<_> = failed.unwrap().iter().map(|event| event.id).collect();
+    assert_eq!(failed, rare);
+    let delivered = Progress::Ended(CallOutcome::Delivered);
+    let page = events(&given, service_id, id, delivered, None, 6_000).await;
+    assert_eq!(page.unwrap().len(), 6_000);
+    let at = health_of::now(&given).await.unwrap() - Duration::from_secs(3_600);
+    let only_failed = true;
+    let since = Which::Since { at, only_failed };
+    assert_eq!(replay(&given, service_id, id, &since).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_replay_and_a_new_start_wake_the_poller() {
+    let given = given().await;
+    let callback = registered(&given).await;
+    let (service_id, id) = (callback.service_id, callback.id);
+    let ids = told(&given, &callback, &[Some(CallOutcome::Exhausted)]).await;
+    let woken = AtomicUsize::new(0);
+    let listening = wake::listen(&given, wake::Channel::CallbackEvents, || {
+        woken.fetch_add(1, Ordering::SeqCst);
+    });
+    let until = async |n: usize| {
+        eventually("somebody is woken", PATIENCE, async || {
+            (woken.load(Ordering::SeqCst) == n).then_some(())
+        })
+        .await;
+    };
+    let acting = async {
+        until(1).await;
+        let named = Which::Events(ids);
+        assert_eq!(replay(&given, service_id, id, &named).await.unwrap(), 1);
+        until(2).await;
+        let on = Changes {
+            active: Some(true),
+            ..Changes::default()
+        };
+        update(&given, service_id, id, &on).await.unwrap();
+        until(3).await;
+    };
+    tokio::select! {
+        result = listening => panic!("{result:?}"),
+        () = acting => {}
+    }
 }

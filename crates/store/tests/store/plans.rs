@@ -3,6 +3,9 @@
 //! Each runs over days with many rows, as a plan for these very values and as the generic plan that
 //! PostgreSQL comes to use for a prepared statement.
 
+mod callbacks;
+mod jobs;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

@@ -3,7 +3,8 @@
 //!
 //! Slots are counted in all and for each endpoint. An endpoint that hangs takes its share and no
 //! more: what it has waiting stays in a queue of its own, and goes back to PostgreSQL when it was
-//! unstarted for too long or the endpoint's breaker opened.
+//! unstarted for too long. Whether an endpoint is left alone is known to PostgreSQL alone: the claim
+//! gives back what is for it.
 
 mod caller;
 mod endpoints;
@@ -21,7 +22,7 @@ use carillon_core::task::{CallService, MarkLane, Task};
 use carillon_core::trace::TraceContext;
 use carillon_core::webhook::{CallWait, Ladder};
 use carillon_runtime::crash_point;
-use carillon_store::callback::{self, Endpoint};
+use carillon_store::callback;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -33,7 +34,7 @@ use crate::delivery::IdInHand;
 use crate::patience::{self, ShuttingDown};
 use crate::quarantine;
 use caller::{Caller, Held, Slot};
-use endpoints::Endpoints;
+use endpoints::{Endpoints, Standing};
 use recorder::Recorder;
 
 /// An id in this worker's hands that is not claimed yet.
@@ -66,14 +67,13 @@ struct Runner<'a> {
 pub(crate) async fn run(cx: &Context, mut tasks: mpsc::Receiver<FromQueue>) {
     let settings = &cx.settings.callbacks;
     let (freed, mut ended) = mpsc::unbounded_channel();
-    let (tell_news, mut news) = mpsc::unbounded_channel();
     let caller = Caller {
         store: cx.store.clone(),
         webhooks: Arc::clone(&cx.webhooks),
         ladder: Ladder {
             scale: settings.retry_scale,
         },
-        recorder: Recorder::start(cx.store.clone(), &cx.tasks, tell_news),
+        recorder: Recorder::start(cx.store.clone(), &cx.tasks),
         call_needs: settings.timeout + LEASE_MARGIN,
     };
     let mut runner = Runner {
@@ -88,12 +88,8 @@ pub(crate) async fn run(cx: &Context, mut tasks: mpsc::Receiver<FromQueue>) {
             biased;
             () = cx.shutdown.cancelled() => return,
             Some(endpoint) = ended.recv() => {
-                runner.endpoints.ended(endpoint, Instant::now());
+                runner.endpoints.ended(endpoint);
                 Ok(())
-            }
-            Some(endpoint) = news.recv() => {
-                runner.note(endpoint);
-                runner.give_back_paused().await
             }
             _ = look.tick() => runner.look().await,
             task = tasks.recv() => match task {
@@ -103,7 +99,7 @@ pub(crate) async fn run(cx: &Context, mut tasks: mpsc::Receiver<FromQueue>) {
         };
         // Everything that has come meanwhile first: one claim for all that can start.
         while let Ok(endpoint) = ended.try_recv() {
-            runner.endpoints.ended(endpoint, Instant::now());
+            runner.endpoints.ended(endpoint);
         }
         if step.is_err() || runner.start().await.is_err() {
             return;
@@ -123,7 +119,10 @@ impl Runner<'_> {
         let name_and_version = (delivery.task.as_str(), delivery.version);
         let refused = if name_and_version == (CallService::NAME, CallService::VERSION) {
             match serde_json::from_slice::<CallService>(&delivery.payload) {
-                Ok(task) => return self.queue_up(queue, task, delivery).await,
+                Ok(task) => {
+                    self.queue_up(queue, task, delivery);
+                    return Ok(());
+                }
                 Err(error) => (QuarantineReason::Malformed, describe(&error)),
             }
         } else {
@@ -137,14 +136,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    async fn queue_up(
-        &mut self,
-        queue: Queue,
-        task: CallService,
-        delivery: Delivery,
-    ) -> Result<(), ShuttingDown> {
+    fn queue_up(&mut self, queue: Queue, task: CallService, delivery: Delivery) {
+        // The relay knows how the endpoint is, and sends what is behind another way.
+        let standing = match queue {
+            Queue::CallbacksRetry => Standing::IsBehind,
+            _ => Standing::KeepsUp,
+        };
         let published_by = delivery.trace;
-        let is_whole = task.ids.len() >= CallService::MAX_IDS;
         let in_hand = IdInHand::all_of(delivery, task.ids.len());
         let unstarted = task.ids.into_iter().zip(in_hand);
         let unstarted = unstarted.map(|(id, in_hand)| Unstarted {
@@ -155,8 +153,7 @@ impl Runner<'_> {
         });
         let now = Instant::now();
         self.endpoints
-            .take_in(task.callback_id, now, unstarted, is_whole);
-        self.give_back_paused().await
+            .take_in(task.callback_id, standing, now, unstarted);
     }
 
     /// Claims what there are slots for and starts the calls.
@@ -190,7 +187,7 @@ impl Runner<'_> {
                 freed: self.freed.clone(),
             };
             let Some(row) = rows.remove(&unstarted.id) else {
-                // Told, waiting, unwanted, or in another worker's hands: nothing to do.
+                // Told, waiting (again), unwanted, or in another worker's hands: nothing to do.
                 unstarted.in_hand.settle();
                 continue;
             };
@@ -206,23 +203,8 @@ impl Runner<'_> {
             let call = async move { caller.tell(held).await };
             self.cx.tasks.spawn("service-call", call.instrument(span));
         }
-        if self.endpoints.take_has_run_dry() {
+        if self.endpoints.take_runs_low() {
             self.cx.waker.callbacks();
-        }
-        Ok(())
-    }
-
-    /// Takes in how an endpoint is.
-    fn note(&mut self, endpoint: Endpoint) {
-        let now = Instant::now();
-        let until = (!endpoint.paused_for.is_zero()).then(|| now + endpoint.paused_for);
-        self.endpoints.pause(endpoint.id, until, now);
-    }
-
-    /// What waits for an endpoint that is left alone goes back to PostgreSQL for as long.
-    async fn give_back_paused(&mut self) -> Result<(), ShuttingDown> {
-        for (rest, unstarted) in self.endpoints.take_paused(Instant::now()) {
-            self.hold(unstarted, CallWait::EndpointPaused, rest).await?;
         }
         Ok(())
     }
@@ -233,26 +215,27 @@ impl Runner<'_> {
             .set(self.endpoints.n_unstarted() as f64);
         metrics::gauge!("carillon_service_calls_in_flight")
             .set(self.endpoints.n_in_flight() as f64);
-        let limit = self.cx.settings.delivery.unstarted_limit;
-        let late = self.endpoints.take_late(Instant::now(), limit);
+        let late = self
+            .endpoints
+            .take_late(Instant::now(), self.unstarted_limit());
         if late.is_empty() {
             return Ok(());
         }
-        self.hold(late, CallWait::GivenBack, GIVEN_BACK_FOR).await
-    }
-
-    async fn hold(
-        &self,
-        unstarted: Vec<Unstarted>,
-        reason: CallWait,
-        wait: Duration,
-    ) -> Result<(), ShuttingDown> {
-        let ids: Vec<_> = unstarted.iter().map(|unstarted| unstarted.id).collect();
+        let ids: Vec<_> = late.iter().map(|unstarted| unstarted.id).collect();
+        let (reason, wait) = (CallWait::GivenBack, GIVEN_BACK_FOR);
         let hold = || callback::hold(&self.cx.store, &ids, reason, wait);
         if let Err(error) = patience::store(&self.cx.shutdown, "give-back", hold).await? {
             tracing::error!(n_rows = ids.len(), %error, "cannot give calls back");
         }
-        unstarted.into_iter().for_each(|one| one.in_hand.settle());
+        late.into_iter().for_each(|one| one.in_hand.settle());
         Ok(())
+    }
+
+    /// What has not started for as long as a call may take is more than its endpoint can take now,
+    /// and its messages are not to fill the queue.
+    fn unstarted_limit(&self) -> Duration {
+        let settings = &self.cx.settings;
+        let limit = settings.delivery.unstarted_limit;
+        limit.min(settings.callbacks.timeout)
     }
 }

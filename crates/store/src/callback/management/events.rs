@@ -1,13 +1,17 @@
 //! What a callback was told, is being told or will be.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use carillon_core::id::{CallbackEventId, CallbackId, NotificationId, ServiceId};
+use carillon_core::id::{self, CallbackEventId, CallbackId, NotificationId, ServiceId};
 use carillon_core::notification::Status;
 use carillon_core::reason::UnknownName;
 use carillon_core::webhook::{CallOutcome, CallbackKind};
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::QueryableByName;
+use diesel::sql_types::{
+    Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use uuid::Uuid;
@@ -125,14 +129,38 @@ impl FromStr for Progress {
     }
 }
 
+/// How far back messages are looked at when events are looked for by anything but their ids: a
+/// message may be sent four days ahead and be given up three days later, with a day to spare. What
+/// is reported later still is found by its id.
+pub const REACH: Duration = Duration::from_secs(8 * 86_400);
+
+/// The id's time moved back.
+fn before(id: Uuid, by: Duration) -> Uuid {
+    Uuid::from_u128(id.as_u128().saturating_sub(by.as_millis() << 80))
+}
+
+/// Where the ids begin of messages whose events may have been written since then.
+pub(super) fn reach(since: DateTime<Utc>) -> CallbackEventId {
+    CallbackEventId(NotificationId::lower_bound(since - REACH).0)
+}
+
 statement! {
     Page = "events.sql" {
         callback_id: CallbackId => SqlUuid,
         service_id: ServiceId => SqlUuid,
         older_than: CallbackEventId => SqlUuid,
+        lowest: CallbackEventId => SqlUuid,
+        n_max: i64 => BigInt,
         outcomes: Option<Vec<&'static str>> => Nullable<Array<Text>>,
-        limit: i64 => BigInt,
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Judged {
+    #[diesel(embed)]
+    event: Event,
+    #[diesel(sql_type = Bool)]
+    is_wanted: bool,
 }
 
 statement! {
@@ -143,8 +171,9 @@ statement! {
     Attempts = "attempts.sql" { event_id: CallbackEventId => SqlUuid }
 }
 
-/// A page of a callback's events, those of the newest messages first; also of a callback that was
-/// removed.
+/// Up to `limit` of a callback's events, those of the newest messages first; also of a callback
+/// that was removed. Those of some kind only are looked for among the messages of [`REACH`] before
+/// the first that is looked at, for they may be rare among very many.
 ///
 /// # Errors
 /// When PostgreSQL is away.
@@ -156,15 +185,36 @@ pub async fn events(
     older_than: Option<CallbackEventId>,
     limit: i64,
 ) -> Result<Vec<Event>> {
-    let page = Page {
-        callback_id,
-        service_id,
-        older_than: older_than.unwrap_or(CallbackEventId(Uuid::max())),
-        outcomes: progress.outcomes(),
-        limit,
+    // Events that one statement looks at when not all are wanted, few enough for its time limit.
+    const LOOK_AT: i64 = 5_000;
+
+    let (lowest, n_max) = if progress == Progress::Any {
+        (Uuid::nil(), limit)
+    } else {
+        let first = older_than.map_or_else(id::mint, |id| id.0);
+        (before(first, REACH), LOOK_AT)
     };
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let (mut events, mut older_than) = (Vec::new(), older_than);
     let mut conn = store.connection().await?;
-    store.within_deadline(page.load(&mut conn)).await
+    loop {
+        let page = Page {
+            callback_id,
+            service_id,
+            older_than: older_than.unwrap_or(CallbackEventId(Uuid::max())),
+            lowest: CallbackEventId(lowest),
+            n_max,
+            outcomes: progress.outcomes(),
+        };
+        let judged: Vec<Judged> = store.within_deadline(page.load(&mut conn)).await?;
+        older_than = judged.last().map(|last| last.event.id);
+        let found = judged.into_iter().filter(|judged| judged.is_wanted);
+        events.extend(found.map(|judged| judged.event));
+        if older_than.is_none() || events.len() >= wanted {
+            events.truncate(wanted);
+            return Ok(events);
+        }
+    }
 }
 
 /// Reads an event, of any tenant.

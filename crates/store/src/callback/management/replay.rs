@@ -4,8 +4,9 @@ use carillon_core::id::{CallbackEventId, CallbackId, ServiceId};
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use uuid::Uuid;
 
+use super::events::reach;
+use crate::wake::{self, Channel};
 use crate::{Result, Store};
 
 /// Which events are told again. One whose telling goes on is left to it.
@@ -13,7 +14,8 @@ use crate::{Result, Store};
 pub enum Which {
     /// These.
     Events(Vec<CallbackEventId>),
-    /// Those of changes since a moment.
+    /// Those of changes that we learnt of since a moment, about messages accepted no longer than
+    /// [`REACH`](super::REACH) before it.
     Since {
         /// The moment.
         at: DateTime<Utc>,
@@ -24,19 +26,19 @@ pub enum Which {
 
 statement! {
     ReplayEvents = "replay_events.sql" {
+        ids: Vec<CallbackEventId> => Array<SqlUuid>,
         callback_id: CallbackId => SqlUuid,
         service_id: ServiceId => SqlUuid,
-        ids: Vec<CallbackEventId> => Array<SqlUuid>,
     }
 }
 
 statement! {
     ReplaySince = "replay_since.sql" {
+        at: DateTime<Utc> => Timestamptz,
+        only_failed: bool => Bool,
         callback_id: CallbackId => SqlUuid,
         service_id: ServiceId => SqlUuid,
         after: CallbackEventId => SqlUuid,
-        at: DateTime<Utc> => Timestamptz,
-        only_failed: bool => Bool,
         limit: i32 => Integer,
     }
 }
@@ -49,8 +51,8 @@ struct Replayed {
     last: Option<CallbackEventId>,
 }
 
-/// Has events told again from the first step of the schedule, with the same `webhook-id`; returns
-/// how many. Since a moment it goes in batches that each stand by themselves.
+/// Has events told again from the first step of the schedule, with the same `webhook-id`, and wakes
+/// the poller; returns how many. Since a moment it goes in batches that each stand by themselves.
 ///
 /// # Errors
 /// When PostgreSQL is away: some may then be told again, and repeating it tells only the others.
@@ -60,29 +62,43 @@ pub async fn replay(
     callback_id: CallbackId,
     which: &Which,
 ) -> Result<usize> {
-    // Events of one statement, few enough for its time limit.
-    const BATCH: i32 = 1_000;
-
-    let mut conn = store.connection().await?;
-    let (at, only_failed) = match which {
+    let n_replayed = match which {
         Which::Events(ids) => {
             let replay = ReplayEvents {
+                ids: ids.clone(),
                 callback_id,
                 service_id,
-                ids: ids.clone(),
             };
-            return store.within_deadline(replay.execute(&mut conn)).await;
+            let mut conn = store.connection().await?;
+            store.within_deadline(replay.execute(&mut conn)).await?
         }
-        Which::Since { at, only_failed } => (*at, *only_failed),
+        Which::Since { at, only_failed } => {
+            since(store, (service_id, callback_id), *at, *only_failed).await?
+        }
     };
-    let (mut n_replayed, mut after) = (0, CallbackEventId(Uuid::nil()));
+    // A lost notification costs an interval of the poller, and what is told again is told anyhow.
+    let _ = wake::notify(store, Channel::CallbackEvents).await;
+    Ok(n_replayed)
+}
+
+async fn since(
+    store: &Store,
+    (service_id, callback_id): (ServiceId, CallbackId),
+    at: DateTime<Utc>,
+    only_failed: bool,
+) -> Result<usize> {
+    // Events that one statement looks at, few enough for its time limit.
+    const BATCH: i32 = 2_000;
+
+    let (mut n_replayed, mut after) = (0, reach(at));
+    let mut conn = store.connection().await?;
     loop {
         let batch = ReplaySince {
+            at,
+            only_failed,
             callback_id,
             service_id,
             after,
-            at,
-            only_failed,
             limit: BATCH,
         };
         let done: Replayed = store.within_deadline(batch.get_result(&mut conn)).await?;

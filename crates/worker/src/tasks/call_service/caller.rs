@@ -89,8 +89,8 @@ impl Held {
 }
 
 impl Caller {
-    /// Tells of one event. The slot is free once the receiver has answered; the task is settled once
-    /// the result is written.
+    /// Tells of one event. The slot is free once the receiver has answered well, and else with the
+    /// task, which is settled once the result is written.
     pub async fn tell(&self, held: Held) {
         let Held {
             row,
@@ -108,7 +108,9 @@ impl Caller {
         let heard = self.call(&row).await;
         let duration = started.elapsed();
         crash_point!("worker.call_service.answered");
-        drop(slot);
+        // An endpoint that fails, or asks to be left alone, fills its slots once and not again before
+        // the next claim can know of it.
+        let slot = (heard.verdict.has_failed() != Some(false)).then_some(slot);
         report(&heard, duration);
         let Heard {
             verdict,
@@ -116,13 +118,15 @@ impl Caller {
             error,
             was_called,
         } = heard;
-        let retry_after = match verdict {
-            Verdict::Retry { after } => Some(after),
-            _ => None,
+        let (retry_after, asked) = match verdict {
+            Verdict::Retry { after } => (Some(after), None),
+            Verdict::PutOff { asked, after } => (Some(after), Some(asked)),
+            _ => (None, None),
         };
         let result = CallResult {
             id: row.id,
             callback_id: row.callback_id,
+            version: row.version,
             token,
             attempt: row.attempts,
             outcome: verdict.outcome(),
@@ -130,14 +134,17 @@ impl Caller {
             http_status,
             error,
             duration,
-            has_failed: was_called.then_some(verdict.is_failure()),
+            has_failed: verdict.has_failed().filter(|_| was_called),
+            asked,
         };
-        self.recorder.hand_over(Told { result, id }).await;
+        self.recorder.hand_over(Told { result, id, slot }).await;
     }
 
     async fn call(&self, row: &ClaimedCall) -> Heard {
-        let step = row.step();
-        let dice = rand::random();
+        let judge = |answer| {
+            let dice = rand::random();
+            Verdict::of(answer, row.step(), row.begun_ago(), self.ladder, dice)
+        };
         let credentials = match row.credentials(&self.store) {
             Ok(credentials) => credentials,
             Err(error) => {
@@ -148,7 +155,7 @@ impl Caller {
                     retry_after: None,
                 };
                 return Heard {
-                    verdict: Verdict::of(in_trouble, step, self.ladder, dice),
+                    verdict: judge(in_trouble),
                     http_status: None,
                     error: Some("not called: the token or the secrets do not open".to_owned()),
                     was_called: false,
@@ -168,7 +175,7 @@ impl Caller {
             trace: carillon_trace::current().filter(|_| row.trace().is_some()),
         };
         let answer = self.webhooks.call(&call).await;
-        let verdict = Verdict::of(answer, step, self.ladder, dice);
+        let verdict = judge(answer);
         let (http_status, error) = match answer {
             Answer::Status { code, .. } => (Some(code), None),
             Answer::Failed { why } => (None, Some(why.to_string())),

@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use carillon_runtime::{Tasks, crash_point};
 use carillon_store::Store;
-use carillon_store::callback::{CallResult, Endpoint, mark};
+use carillon_store::callback::{CallResult, mark};
 use tokio::sync::mpsc;
 
+use super::caller::Slot;
 use crate::batch;
 use crate::delivery::IdInHand;
 
-/// One result, and the id in hand that waits for it.
+/// One result, and what waits until it is written.
 pub(super) struct Told {
     pub result: CallResult,
     pub id: IdInHand,
+    /// The slot of a call that did not go well: the next one is claimed when it is known how the
+    /// endpoint is.
+    pub slot: Option<Slot>,
 }
 
 /// Takes results; when it is behind, handing over waits.
@@ -32,20 +36,21 @@ const BUFFER: usize = 1_000;
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 impl Recorder {
-    /// Starts the recorder; it ends when the last sender is gone, having written everything. How
-    /// endpoints are goes to `news`.
-    pub fn start(store: Store, tasks: &Tasks, news: mpsc::UnboundedSender<Endpoint>) -> Self {
+    /// Starts the recorder; it ends when the last sender is gone, having written everything.
+    pub fn start(store: Store, tasks: &Tasks) -> Self {
         let (results, mut waiting) = mpsc::channel::<Told>(BUFFER);
         tasks.spawn_essential("call-recorder", async move {
             while let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await {
-                let (results, ids): (Vec<_>, Vec<_>) =
-                    batch.into_iter().map(|told| (told.result, told.id)).unzip();
-                for endpoint in write(&store, &results).await {
-                    // At shutdown nobody asks any more.
-                    let _ = news.send(endpoint);
-                }
+                let (results, waiting): (Vec<_>, Vec<_>) = batch
+                    .into_iter()
+                    .map(|told| (told.result, (told.id, told.slot)))
+                    .unzip();
+                write(&store, &results).await;
                 crash_point!("worker.call_service.marked");
-                ids.into_iter().for_each(IdInHand::settle);
+                for (id, slot) in waiting {
+                    drop(slot);
+                    id.settle();
+                }
             }
             Ok(())
         });
@@ -62,11 +67,11 @@ impl Recorder {
 
 /// Writes a batch, however long it takes: these calls were made and must be on record. Should
 /// PostgreSQL refuse one of them, the others are written without it; its lease expires then.
-async fn write(store: &Store, results: &[CallResult]) -> Vec<Endpoint> {
+async fn write(store: &Store, results: &[CallResult]) {
     let mut said = false;
     loop {
         match mark(store, results).await {
-            Ok(endpoints) => return endpoints,
+            Ok(()) => return,
             Err(error) if error.is_transient() => {
                 if !std::mem::replace(&mut said, true) {
                     tracing::warn!(n_rows = results.len(), %error, "cannot write what came of calls; trying on");
@@ -76,12 +81,12 @@ async fn write(store: &Store, results: &[CallResult]) -> Vec<Endpoint> {
             Err(error) => {
                 if let [one] = results {
                     tracing::error!(callback.event.id = %one.id, %error, "the result of a call is refused");
-                    return Vec::new();
+                    return;
                 }
                 let (first, second) = results.split_at(results.len() / 2);
-                let mut endpoints = Box::pin(write(store, first)).await;
-                endpoints.extend(Box::pin(write(store, second)).await);
-                return endpoints;
+                Box::pin(write(store, first)).await;
+                Box::pin(write(store, second)).await;
+                return;
             }
         }
     }
