@@ -3,12 +3,14 @@
 
 mod aws;
 mod bad_input;
+mod bulk;
 mod callbacks;
 mod crashes;
 mod doctor;
 mod fell_out;
 mod first_light;
 mod first_message;
+mod jobs;
 mod management;
 mod outages;
 mod poison;

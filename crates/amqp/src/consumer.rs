@@ -233,6 +233,10 @@ fn read(message: lapin::message::Delivery, ticket: Ticket) -> Delivery {
         version: number("x-version")
             .and_then(|v| u16::try_from(v).ok())
             .unwrap_or(0),
+        id: properties
+            .message_id()
+            .as_ref()
+            .and_then(|id| id.as_str().parse().ok()),
         redeliveries: counted.max(u64::from(message.redelivered)),
         trace: header(TRACEPARENT).and_then(as_trace),
         payload: message.data,

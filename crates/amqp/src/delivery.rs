@@ -6,6 +6,7 @@ use carillon_core::trace::TraceContext;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::ledger::Ledger;
 
@@ -16,6 +17,8 @@ pub struct Delivery {
     pub task: String,
     /// The payload's version.
     pub version: u16,
+    /// The message's own id: the same at every delivery of it.
+    pub id: Option<Uuid>,
     /// How often it was delivered before without being settled.
     pub redeliveries: u64,
     /// The JSON body.

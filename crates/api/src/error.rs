@@ -72,6 +72,11 @@ impl NotifyError {
         Self::new(413, "RequestEntityTooLargeError", message)
     }
 
+    /// 415: a body of a kind that is not read.
+    pub fn unsupported_media(message: impl Into<String>) -> Self {
+        Self::new(415, "BadRequestError", message)
+    }
+
     /// 503: it cannot be done now; the client may try again.
     pub fn unavailable() -> Self {
         Self::new(

@@ -13,6 +13,7 @@ mod cache;
 mod coalesce;
 mod error;
 mod fresh_read;
+mod jobs;
 mod mount;
 mod receipts;
 mod routes;
@@ -56,7 +57,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         Ok(())
     });
 
-    let state = web::Data::new(State::new(&app, store, &publisher)?);
+    let state = web::Data::new(State::new(&app, store, &publisher).await?);
     let health = app.health.clone();
     let n_workers = match app.settings.api.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),

@@ -1,6 +1,6 @@
 //! The routes, by family: the only place that mounts them.
 
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 
@@ -9,20 +9,25 @@ use crate::routes::{callbacks, management, operations, read, send, unsubscribe};
 /// Mounts everything but `/livez`, `/readyz` and `/metrics`.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     let resource = |path: &str| web::resource(path).default_service(web::route().to(not_allowed));
+    let report = |path| resource(path).app_data(PayloadConfig::new(callbacks::LIMIT));
     config
         .service(resource("/email").post(send::email))
         .service(resource("/sms").post(send::sms))
+        .service(resource("/bulk").post(send::bulk::create))
+        .service(resource("/bulk/{id}").get(send::bulk::read::one))
         .service(resource("/v2/notifications/email").post(send::email))
         .service(resource("/v2/notifications/sms").post(send::sms))
+        .service(resource("/v2/notifications/bulk").post(send::bulk::create))
+        .service(resource("/v2/notifications/bulk/{id}").get(send::bulk::read::one))
         .service(resource("/v2/notifications").get(read::notification::page))
         .service(resource("/v2/notifications/{id}").get(read::notification::one))
         .service(resource("/v2/templates").get(read::template::list))
         .service(resource("/v2/template/{id}").get(read::template::current))
         .service(resource("/v2/template/{id}/version/{version}").get(read::template::version))
         .service(resource("/v2/template/{id}/preview").post(read::template::preview))
-        .service(resource("/callbacks/sandbox").post(callbacks::sandbox))
-        .service(resource("/callbacks/ses").post(callbacks::ses))
-        .service(resource("/callbacks/sns").post(callbacks::sns))
+        .service(report("/callbacks/sandbox").post(callbacks::sandbox))
+        .service(report("/callbacks/ses").post(callbacks::ses))
+        .service(report("/callbacks/sns").post(callbacks::sns))
         .service(
             resource("/unsubscribe/{token}")
                 .get(unsubscribe::ask)
@@ -150,6 +155,32 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .route(
                     "/notifications/{id}/timeline",
                     web::get().to(management::timeline::read),
+                )
+                .route("/jobs", web::get().to(management::job::list))
+                .route("/jobs/{id}", web::get().to(management::job::read))
+                .route(
+                    "/jobs/{id}/rows",
+                    web::get().to(management::job::rows::list),
+                )
+                .route(
+                    "/jobs/{id}/invalid-rows",
+                    web::get().to(management::job::rows::invalid),
+                )
+                .route(
+                    "/jobs/{id}/cancel",
+                    web::post().to(management::job::change::cancel),
+                )
+                .route(
+                    "/jobs/{id}/pause",
+                    web::post().to(management::job::change::pause),
+                )
+                .route(
+                    "/jobs/{id}/resume",
+                    web::post().to(management::job::change::resume),
+                )
+                .route(
+                    "/jobs/{id}/retry-failed",
+                    web::post().to(management::job::retry::retry_failed),
                 )
                 .route("/providers", web::get().to(management::provider::list))
                 .route("/providers", web::post().to(management::provider::create))

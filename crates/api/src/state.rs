@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carillon_amqp::Publisher;
+use carillon_connect::job_payloads::JobPayloads;
 use carillon_core::unsubscribe::LinkKey;
 use carillon_runtime::App;
 use carillon_runtime::settings::Settings;
@@ -12,6 +13,7 @@ use crate::accept::Accept;
 use crate::auth::Services;
 use crate::cache::Cache;
 use crate::fresh_read::FreshReads;
+use crate::jobs::Jobs;
 use crate::receipts::Receipts;
 use crate::routes::send::template::Templates;
 
@@ -22,6 +24,7 @@ pub(crate) struct State {
     pub services: Services,
     pub templates: Templates,
     pub accept: Accept,
+    pub jobs: Jobs,
     pub receipts: Receipts,
     pub fresh_reads: FreshReads,
     /// Read unsubscribe links; the first is that of new ones.
@@ -31,7 +34,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn new(app: &App, store: Store, publisher: &Publisher) -> anyhow::Result<Self> {
+    pub async fn new(app: &App, store: Store, publisher: &Publisher) -> anyhow::Result<Self> {
         let settings = Arc::clone(&app.settings);
         let api = &settings.api;
         let public_url = match &api.public_url {
@@ -42,6 +45,12 @@ impl State {
             services: Services::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             templates: Templates::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             accept: Accept::start(&app.tasks, api, store.clone(), publisher.clone()),
+            jobs: Jobs::new(
+                &settings,
+                store.clone(),
+                publisher.clone(),
+                JobPayloads::open(&settings).await?,
+            ),
             receipts: Receipts::start(&app.tasks, &settings, publisher)?,
             fresh_reads: FreshReads::start(
                 &app.tasks,

@@ -3,6 +3,7 @@
 //!
 //! Settings are the defaults, logging included, but for addresses, keys and the sandbox's delay.
 
+pub(crate) mod mailing;
 pub(crate) mod member;
 mod seed;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use carillon_amqp::topology;
+use carillon_core::lane::Lane;
 use carillon_core::queue::Queue;
 use carillon_test_support::{Process, TestDatabase, amqp_url, eventually, free_port, prefix};
 use serde_json::{Map, Value};
@@ -158,6 +160,15 @@ impl Installation {
     /// Makes another service like the first.
     pub async fn another_service(&self, name: &str) -> anyhow::Result<Target> {
         seed::another(self.target.address, &self.env, name).await
+    }
+
+    /// Sends as the first service does, from a template in another lane.
+    pub async fn in_lane(&self, lane: Lane) -> anyhow::Result<Target> {
+        let service_id = &self.target.service_id;
+        Ok(Target {
+            template_id: seed::template_in_lane(&self.env, service_id, lane).await?,
+            ..self.target.clone()
+        })
     }
 
     /// Has a service told of its messages' ends.

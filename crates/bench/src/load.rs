@@ -7,10 +7,12 @@
 pub(crate) mod connection;
 mod drive;
 mod email;
+mod mailing;
 mod tally;
 mod token;
 
 pub(crate) use connection::get;
 pub(crate) use drive::{Pace, Until, drive};
 pub(crate) use email::{Target, values};
+pub(crate) use mailing::{Mailing, Posted};
 pub(crate) use tally::Tally;

@@ -2,7 +2,9 @@
 //! read the results.
 
 mod accept;
+mod bulk;
 mod callbacks;
+mod lanes;
 mod pipeline;
 
 use clap::ValueEnum;
@@ -16,8 +18,12 @@ use crate::usage::{Group, Groups};
 pub(crate) enum Scenario {
     /// Closed-loop POST /email, the API alone, beside a bare handler
     Accept,
+    /// A job of 100,000 rows from the 201 to the last `delivered`, and one of 10,000
+    Bulk,
     /// Calls to ten services, then the latency of nine while one hangs
     Callbacks,
+    /// Latency of priority messages on an idle installation, then while a job of 100,000 rows drains
+    Lanes,
     /// 50,000 e-mails from the first POST to the last `delivered`, then latencies at a third of that
     Pipeline,
 }
@@ -27,7 +33,9 @@ impl Scenario {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Accept => "accept",
+            Self::Bulk => "bulk",
             Self::Callbacks => "callbacks",
+            Self::Lanes => "lanes",
             Self::Pipeline => "pipeline",
         }
     }
@@ -36,7 +44,9 @@ impl Scenario {
     pub const fn headline(self) -> &'static str {
         match self {
             Self::Accept => "rps",
+            Self::Bulk => "rows_per_second",
             Self::Callbacks => "per_second",
+            Self::Lanes => "priority_p99_ms",
             Self::Pipeline => "per_second",
         }
     }
@@ -46,7 +56,9 @@ impl Scenario {
         progress(&format!("{}: preparing", self.name()));
         match self {
             Self::Accept => accept::run(arguments).await,
+            Self::Bulk => bulk::run(arguments).await,
             Self::Callbacks => callbacks::run(arguments).await,
+            Self::Lanes => lanes::run(arguments).await,
             Self::Pipeline => pipeline::run(arguments).await,
         }
     }

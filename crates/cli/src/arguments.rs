@@ -14,7 +14,7 @@ RUST_LOG is set, and go to stderr.
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 timed out, 78 bad settings.";
 
 /// Operates Carillon: the database, services with their keys, templates and callbacks, providers,
-/// messages, queues
+/// messages, jobs, queues
 #[derive(Parser)]
 #[command(name = "carillon", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
@@ -96,6 +96,19 @@ mod tests {
             "carillon send email --to a@example.org --template ID --reply-to ID --values -",
             "carillon send sms --to 07700900111 --template ID --sender ID --watch --timeout 5",
             "carillon send sms --to 1 --template ID --scheduled-for 2027-01-31T09:00:00+01:00",
+            "carillon job submit people.csv --template ID",
+            "carillon job submit - --template ID --name May --sender ID --skip-invalid --watch",
+            "carillon job submit p.csv --template ID --charset windows-1252 --watch --timeout 60",
+            "carillon job submit p.csv --template ID --scheduled-for 2027-01-31T09:00:00Z",
+            "carillon job list --service ID --status paused --status error --limit 5",
+            "carillon job show ID --format json",
+            "carillon job watch ID --url https://notify.example.org --api-key-file key",
+            "carillon job rows ID --status failed --status sending",
+            "carillon job invalid-rows ID",
+            "carillon job cancel ID",
+            "carillon job pause ID",
+            "carillon job resume ID --format json",
+            "carillon job retry-failed ID --status temporary-failure",
             "carillon timeline ID --format json --config carillon.toml",
             "carillon timeline ID --watch --timeout 300",
             "carillon config print --schema",
@@ -124,6 +137,14 @@ mod tests {
             "carillon send email --to a@example.org --template ID --sender ID",
             "carillon send sms --to 1 --template ID --timeout 5",
             "carillon send sms --to 1 --template ID --scheduled-for tomorrow",
+            "carillon job submit --template ID",
+            "carillon job submit people.csv",
+            "carillon job submit people.csv --template ID --timeout 5",
+            "carillon job submit people.csv --template ID --charset utf-8;x",
+            "carillon job list --status running",
+            "carillon job rows ID --status lost",
+            "carillon job retry-failed ID --status delivered",
+            "carillon job cancel",
             "carillon provider set sandbox-sms",
             "carillon provider set sandbox-sms --weight 101",
             "carillon provider set sandbox-sms --from a@example.org",

@@ -3,6 +3,7 @@
 mod callback;
 mod config;
 mod doctor;
+mod job;
 mod key;
 mod migrate;
 mod provider;
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// Send a message through the API, as any client would
     #[command(subcommand)]
     Send(send::Send),
+    /// Jobs: mailings of up to 100,000 rows
+    #[command(subcommand)]
+    Job(job::Job),
     Timeline(timeline::Timeline),
     Queues(queues::Queues),
     Doctor(doctor::Doctor),
@@ -62,6 +66,7 @@ impl Command {
             Self::Callback(command) => command.run(cx).await,
             Self::Suppression(command) => command.run(cx).await,
             Self::Send(command) => command.run(cx).await,
+            Self::Job(command) => command.run(cx).await,
             Self::Timeline(command) => command.run(cx).await,
             Self::Queues(command) => command.run(cx).await,
             Self::Doctor(command) => command.run(cx).await,

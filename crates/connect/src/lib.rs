@@ -1,6 +1,8 @@
 //! Opens the store and the broker as the settings say: the one place where settings meet the
 //! crates that know nothing of them.
 
+pub mod job_payloads;
+
 use std::time::Duration;
 
 use anyhow::Context;

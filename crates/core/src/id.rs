@@ -1,6 +1,7 @@
 //! Ids. A notification's id is minted once, at accept, and carries its time.
 
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 id!(
@@ -71,6 +72,26 @@ impl NotificationId {
         self.time().map(|t| t.date_naive())
     }
 
+    /// The id of a job's row: a UUIDv7 whose time is the job's first start, followed by 20 bits of
+    /// the row's number and 54 of a digest over job and row. The same for the same row, so that
+    /// saving it twice is saving it once, and ascending with the rows (house rule 6).
+    #[must_use]
+    pub fn of_job_row(job: JobId, started_at: DateTime<Utc>, row: u32) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(job.0.as_bytes());
+        digest.update(row.to_be_bytes());
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(digest.finalize());
+        let digest = u128::from(u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 10);
+        let row = u128::from(row & 0xF_FFFF);
+        let random = (row << 54) | digest;
+        let (high, low) = (random >> 62, random & ((1 << 62) - 1));
+        let version_and_variant = (0x7 << 76) | (0b10 << 62);
+        let Self(time) = Self::lower_bound(started_at);
+        Self(Uuid::from_u128(
+            time.as_u128() | version_and_variant | (high << 64) | low,
+        ))
+    }
+
     /// The smallest id of a moment: the lower bound for "since".
     #[must_use]
     pub fn lower_bound(at: DateTime<Utc>) -> Self {
@@ -99,6 +120,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn ids_of_a_job_s_rows_are_of_its_start_and_ascend_with_the_rows(
+            job in any::<u128>(), millis in 0i64..4_000_000_000_000, row in 1u32..(1 << 20) - 1,
+        ) {
+            let (job, at) = (JobId(Uuid::from_u128(job)), Utc.timestamp_millis_opt(millis).unwrap());
+            let id = NotificationId::of_job_row(job, at, row);
+            prop_assert_eq!(id.time(), Some(at));
+            prop_assert_eq!(id.0.get_variant(), uuid::Variant::RFC4122);
+            prop_assert_eq!(NotificationId::of_job_row(job, at, row), id);
+            prop_assert!(id < NotificationId::of_job_row(job, at, row + 1));
+            let other = JobId(Uuid::from_u128(job.0.as_u128() ^ 1));
+            prop_assert_ne!(NotificationId::of_job_row(other, at, row), id);
+        }
+
         #[test]
         fn a_lower_bound_is_below_every_id_of_its_moment(millis in 0i64..4_000_000_000_000) {
             let at = Utc.timestamp_millis_opt(millis).unwrap();

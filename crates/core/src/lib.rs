@@ -26,6 +26,10 @@ pub mod notification;
 pub mod service;
 pub mod trace;
 
+pub mod bulk;
+pub mod job;
+pub mod job_file;
+
 pub mod attempt;
 pub mod pace;
 pub mod provider;

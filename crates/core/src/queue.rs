@@ -39,6 +39,8 @@ text_enum! {
         Callbacks = "callbacks",
         /// Calls to services that failed before: they delay no first call.
         CallbacksRetry = "callbacks-retry",
+        /// Jobs to go on with, a piece at a time.
+        Jobs = "jobs",
     }
 }
 
@@ -52,7 +54,7 @@ pub const INBOXES: [Queue; 5] = [
 ];
 
 /// The queues whose ids are delivered; each gets lane markers and has a watermark, as do
-/// [`CALLBACKS`].
+/// [`CALLBACKS`] and [`Queue::Jobs`].
 pub const DELIVERY: [Queue; 7] = [
     Queue::Priority,
     Queue::SendEmail,
@@ -73,7 +75,7 @@ impl Queue {
     /// Every queue of ids: a lost message is found by its lane's watermark, and its rows are the
     /// truth.
     pub fn lanes() -> impl Iterator<Item = Self> {
-        DELIVERY.into_iter().chain(CALLBACKS)
+        DELIVERY.into_iter().chain(CALLBACKS).chain([Self::Jobs])
     }
 
     /// The accept inbox of a message.

@@ -67,6 +67,10 @@ text_enum! {
         NoReceipt = "no-receipt",
         /// It could not be handed to a provider for days.
         NeverSent = "never-sent",
+        /// The job it belongs to is paused.
+        JobPaused = "job-paused",
+        /// The job it belongs to was cancelled before it was sent.
+        JobCancelled = "job-cancelled",
     }
 }
 

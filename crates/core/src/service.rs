@@ -28,6 +28,22 @@ pub struct Service {
     /// Its e-mail carries our own unsubscribe link where a request names none.
     #[serde(default)]
     pub one_click_unsubscribe: bool,
+    /// How long its e-mail jobs are kept, in days.
+    #[serde(default = "usual_retention")]
+    pub email_retention_days: i32,
+    /// How long its jobs of text messages are kept, in days.
+    #[serde(default = "usual_retention")]
+    pub sms_retention_days: i32,
+}
+
+/// For how many days a service may have its jobs kept (GOV.UK Notify's range).
+pub const RETENTION_DAYS: std::ops::RangeInclusive<i32> = 3..=90;
+
+/// What is kept unless a service says otherwise.
+pub const USUAL_RETENTION_DAYS: i32 = 7;
+
+const fn usual_retention() -> i32 {
+    USUAL_RETENTION_DAYS
 }
 
 /// A reply-to address or SMS sender.
@@ -138,6 +154,8 @@ impl NewService {
             email_from,
             channels: Channel::ALL.to_vec(),
             one_click_unsubscribe: false,
+            email_retention_days: USUAL_RETENTION_DAYS,
+            sms_retention_days: USUAL_RETENTION_DAYS,
         })
     }
 }
@@ -229,6 +247,8 @@ mod tests {
             email_from: "demo".into(),
             channels: Channel::ALL.to_vec(),
             one_click_unsubscribe: false,
+            email_retention_days: USUAL_RETENTION_DAYS,
+            sms_retention_days: USUAL_RETENTION_DAYS,
         }
     }
 

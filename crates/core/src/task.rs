@@ -11,12 +11,14 @@ pub mod apply_receipts;
 pub mod call_service;
 pub mod deliver;
 pub mod mark_lane;
+pub mod process_job;
 pub mod save_notifications;
 
 pub use apply_receipts::ApplyReceipts;
 pub use call_service::CallService;
 pub use deliver::Deliver;
 pub use mark_lane::MarkLane;
+pub use process_job::ProcessJob;
 pub use save_notifications::SaveNotification;
 
 /// A payload on a queue.
@@ -28,10 +30,11 @@ pub trait Task: Serialize + DeserializeOwned {
 }
 
 /// Every task's name, in one list.
-pub const NAMES: [&str; 5] = [
+pub const NAMES: [&str; 6] = [
     SaveNotification::NAME,
     Deliver::NAME,
     MarkLane::NAME,
     ApplyReceipts::NAME,
     CallService::NAME,
+    ProcessJob::NAME,
 ];

@@ -15,6 +15,8 @@ text_enum! {
         Rescued = "rescued",
         /// We gave up.
         Failed = "failed",
+        /// It was withdrawn before it was sent.
+        Cancelled = "cancelled",
         /// A provider's report.
         Receipt = "receipt",
     }

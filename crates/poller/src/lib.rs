@@ -7,6 +7,7 @@
 //! `schedules`.
 
 mod backlog;
+mod jobs;
 mod markers;
 mod outbox;
 mod parked;
@@ -17,6 +18,7 @@ mod schedules;
 mod timeouts;
 
 use carillon_amqp::Publisher;
+use carillon_connect::job_payloads::JobPayloads;
 use carillon_runtime::{App, ticker};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let direct = carillon_connect::direct_store(&app.settings, "carillon-poller")?;
     let amqp = carillon_connect::broker(&app.settings, "carillon-poller")?;
     let publisher = Publisher::new(amqp);
+    let payloads = JobPayloads::open(&app.settings).await?;
     let publishing = app.health.component("amqp-publisher");
 
     carillon_connect::wait_for_database(&store, &app.shutdown).await;
@@ -51,6 +54,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let settings = &app.settings.poller;
     let delivery = &app.settings.delivery;
     let grace = carillon_core::rescue::grace(delivery.lease, delivery.unstarted_limit);
+    let calls_per_endpoint = app.settings.callbacks.in_flight_per_endpoint;
     let give_up_after = app.settings.sending.give_up_after;
     let rescue = rescue::Rescue::default();
     let markers = markers::Markers::default();
@@ -65,7 +69,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
             shutdown,
             "outbox",
             &events_written,
-            async || outbox::all_due(&store, &publisher, shutdown).await
+            async || outbox::all_due(&store, &publisher, calls_per_endpoint, shutdown).await
         ),
         outbox::listen(&direct, &events_written, shutdown),
         ticker::every(settings.marker_interval, shutdown, "markers", async || {
@@ -78,10 +82,15 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         }),
         ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
             backlog::measure(&store).await?;
-            outbox::measure(&store).await
+            outbox::measure(&store).await?;
+            jobs::measure(&store).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
-            schedules::run_what_is_due(&store, give_up_after, shutdown).await
+            schedules::run_what_is_due(&store, &payloads, give_up_after, shutdown).await
+        }),
+        ticker::every(settings.relay_interval, shutdown, "jobs", async || {
+            let pieces = app.settings.jobs.parallel_chunks;
+            jobs::send_on(&store, &publisher, pieces, shutdown).await
         }),
         ticker::every(parked::INTERVAL, shutdown, "parked", async || {
             parked::bring_back(&store, &publisher, shutdown).await

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use carillon_connect::job_payloads::JobPayloads;
 use carillon_core::schedule::{ScheduledTask, register};
 use carillon_store::{Store, health, partition, provider_reference, schedule};
 use tokio_util::sync::CancellationToken;
 
-use crate::timeouts;
+use crate::{jobs, timeouts};
 
 /// Rows that one statement removes.
 const BATCH: i64 = 5_000;
@@ -15,6 +16,7 @@ const BATCH: i64 = 5_000;
 /// again when its slot's taker is given up; the others run.
 pub(crate) async fn run_what_is_due(
     store: &Store,
+    payloads: &JobPayloads,
     give_up_after: Duration,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
@@ -24,7 +26,7 @@ pub(crate) async fn run_what_is_due(
         if !schedule::take(store, task.name, slot).await? {
             continue;
         }
-        match perform(store, task, give_up_after, shutdown).await {
+        match perform(store, payloads, task, give_up_after, shutdown).await {
             Ok(n) => {
                 schedule::finish(store, task.name, slot).await?;
                 tracing::info!(task.name = task.name, n_rows = n, "scheduled task done");
@@ -48,6 +50,7 @@ pub(crate) async fn run_what_is_due(
 /// The task's work; idempotent, and returns how much there was.
 async fn perform(
     store: &Store,
+    payloads: &JobPayloads,
     task: &ScheduledTask,
     give_up_after: Duration,
     shutdown: &CancellationToken,
@@ -61,6 +64,10 @@ async fn perform(
         timeouts::end_what_stays_open(store, give_up_after, shutdown).await
     } else if task.name == register::FORGET_PROVIDER_REFERENCES.name {
         forget_references(store, shutdown).await
+    } else if task.name == register::CHECK_FOR_MISSING_ROWS.name {
+        jobs::check_for_missing_rows(store, shutdown).await
+    } else if task.name == register::REMOVE_OLD_JOBS.name {
+        jobs::remove_old(store, payloads, shutdown).await
     } else {
         anyhow::bail!("{} has no work", task.name)
     }

@@ -8,6 +8,7 @@ mod api;
 mod callbacks;
 mod duration;
 mod error;
+mod jobs;
 mod pipeline;
 mod process;
 mod receipts;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use api::Api;
 pub use callbacks::Callbacks;
 pub use error::SettingsError;
+pub use jobs::Jobs;
 pub use pipeline::{Delivery, Email, Poller, Retry, Save, Sending};
 pub use process::{HealthListener, LogFormat, Logging, Shutdown};
 pub use receipts::Receipts;
@@ -65,6 +67,8 @@ pub struct Settings {
     pub poller: Poller,
     /// Saving accepted messages.
     pub save: Save,
+    /// Mailings of one request.
+    pub jobs: Jobs,
     /// Calls to services.
     pub callbacks: Callbacks,
     /// Whose receipts are taken.

@@ -17,6 +17,8 @@ diesel::table! {
         channels -> Array<Text>,
         created_at -> Timestamptz,
         one_click_unsubscribe -> Bool,
+        email_retention_days -> Int4,
+        sms_retention_days -> Int4,
     }
 }
 
@@ -114,6 +116,49 @@ diesel::table! {
         paused_until -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        version -> Int4,
+        call_ms -> Int4,
+    }
+}
+
+diesel::table! {
+    jobs (id) {
+        id -> Uuid,
+        service_id -> Uuid,
+        template_id -> Uuid,
+        api_key_id -> Nullable<Uuid>,
+        sender_id -> Nullable<Uuid>,
+        retry_of -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        scheduled_for -> Nullable<Timestamptz>,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        checked_at -> Nullable<Timestamptz>,
+        relayed_at -> Nullable<Timestamptz>,
+        template_version -> Int4,
+        n_rows -> Int4,
+        n_invalid_rows -> Int4,
+        status -> Text,
+        status_reason -> Nullable<Text>,
+        row_change -> Nullable<Text>,
+        channel -> Text,
+        lane -> Text,
+        key_type -> Text,
+        queue -> Text,
+        name -> Text,
+        sender -> Nullable<Text>,
+        storage -> Text,
+        trace_id -> Nullable<Uuid>,
+        trace_span -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    job_payloads (job_id, chunk) {
+        job_id -> Uuid,
+        chunk -> Int4,
+        payload -> Bytea,
     }
 }
 

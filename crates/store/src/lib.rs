@@ -20,6 +20,7 @@ pub mod backlog;
 pub mod callback;
 pub mod diagnosis;
 pub mod health;
+pub mod job;
 pub mod migrate;
 pub mod notification;
 pub mod parked_receipt;

@@ -26,3 +26,5 @@ pub use rescue::{rescue_fallen, rescue_lost};
 pub use save::save;
 pub use time_out::{Page, time_out};
 pub use timeline::{TimelineEntry, timeline};
+
+pub(crate) use trace::{recorded, span_to_keep};

@@ -22,6 +22,8 @@ struct ServiceRow {
     email_from: String,
     channels: Vec<Channel>,
     one_click_unsubscribe: bool,
+    email_retention_days: i32,
+    sms_retention_days: i32,
 }
 
 impl From<ServiceRow> for Service {
@@ -36,6 +38,8 @@ impl From<ServiceRow> for Service {
             email_from,
             channels,
             one_click_unsubscribe,
+            email_retention_days,
+            sms_retention_days,
         } = row;
         Self {
             id,
@@ -47,6 +51,8 @@ impl From<ServiceRow> for Service {
             email_from,
             channels,
             one_click_unsubscribe,
+            email_retention_days,
+            sms_retention_days,
         }
     }
 }
@@ -66,6 +72,8 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         email_from,
         channels,
         one_click_unsubscribe,
+        email_retention_days,
+        sms_retention_days,
     } = service.clone();
     let row = ServiceRow {
         id,
@@ -77,6 +85,8 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         email_from,
         channels,
         one_click_unsubscribe,
+        email_retention_days,
+        sms_retention_days,
     };
     let insert = diesel::insert_into(services::table).values(row);
     let sender = AddSender {
@@ -131,6 +141,10 @@ pub struct Changes {
     pub high_volume: Option<bool>,
     /// Whether its e-mail gets our own unsubscribe link.
     pub one_click_unsubscribe: Option<bool>,
+    /// How long its e-mail jobs are kept.
+    pub email_retention_days: Option<i32>,
+    /// How long its jobs of text messages are kept.
+    pub sms_retention_days: Option<i32>,
 }
 
 /// Changes a service.
@@ -143,9 +157,13 @@ pub async fn update(store: &Store, id: ServiceId, changes: &Changes) -> Result<S
         restricted,
         high_volume,
         one_click_unsubscribe,
+        email_retention_days,
+        sms_retention_days,
     } = changes;
-    let changed = [active, restricted, high_volume, one_click_unsubscribe];
-    if changed.iter().all(|change| change.is_none()) {
+    let switches = [active, restricted, high_volume, one_click_unsubscribe];
+    let days = [email_retention_days, sms_retention_days];
+    let has_switch = switches.iter().any(|switch| switch.is_some());
+    if !has_switch && days.iter().all(|days| days.is_none()) {
         return read(store, id).await;
     }
     let mut conn = store.connection().await?;

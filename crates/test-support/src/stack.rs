@@ -273,6 +273,16 @@ impl Stack {
         self.launch(member, env);
     }
 
+    /// Starts one more process of a kind, beside the one that is managed here; it ends when it is
+    /// dropped. It serves its health on a port of its own.
+    #[must_use]
+    pub fn another(&self, member: Member, env: &[(&'static str, String)]) -> Process {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let mut more = vec![("CARILLON__HEALTH__LISTEN", listen)];
+        more.extend(env.iter().cloned());
+        Process::start(member.binary(), self.env_for(Some(member), &more), &[])
+    }
+
     /// Starts the worker; see [`Stack::start_process`].
     ///
     /// # Panics

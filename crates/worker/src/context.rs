@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use carillon_amqp::Publisher;
+use carillon_connect::job_payloads::JobPayloads;
 use carillon_providers::egress::EgressPolicy;
 use carillon_providers::webhook::Webhooks;
 use carillon_runtime::settings::Settings;
@@ -24,6 +25,7 @@ pub(crate) struct Context {
     pub deliveries: Arc<Deliveries>,
     pub webhooks: Arc<Webhooks>,
     pub waker: Waker,
+    pub payloads: JobPayloads,
 }
 
 impl Context {
@@ -42,6 +44,7 @@ impl Context {
         Ok(Self {
             webhooks: Arc::new(Webhooks::new(policy, callbacks.timeout)?),
             waker,
+            payloads: JobPayloads::open(&app.settings).await?,
             settings: Arc::clone(&app.settings),
             store,
             publisher,

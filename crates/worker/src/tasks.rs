@@ -4,6 +4,7 @@ mod apply_receipts;
 mod call_service;
 mod deliver;
 mod mark_lane;
+mod process_job;
 mod save_notifications;
 
 use carillon_amqp::{Delivery, Subscription, topology};
@@ -22,9 +23,13 @@ const DELIVER_PREFETCH: u16 = 8;
 /// Unsettled receipt messages.
 const RECEIPT_PREFETCH: u16 = 200;
 
-/// Unsettled messages of calls, each up to a hundred ids of one endpoint: more than the windows of
-/// many endpoints that hang together, so that their messages keep no other's waiting.
-const CALL_PREFETCH: u16 = 256;
+/// Unsettled messages of calls, each up to a hundred ids of one endpoint: those of some thirty
+/// overloaded endpoints, whose windows are 35 ids, if each id travels alone; so they keep no other's
+/// waiting.
+const CALL_PREFETCH: u16 = 1_024;
+
+/// Unsettled tasks of jobs: few, for each is put back behind the others when it is done.
+const JOB_PREFETCH: u16 = 8;
 
 /// Starts the runner of every queue in the roles and returns what they consume.
 pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscription> {
@@ -73,6 +78,14 @@ pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscripti
         let cx_here = cx.clone();
         cx.tasks.spawn_essential("receipts-dead", async move {
             apply_receipts::run(&cx_here, &queue.dead(), dead).await;
+            Ok(())
+        });
+    }
+    if roles.include(Queue::Jobs) {
+        let jobs = subscribe(topology::name(prefix, Queue::Jobs), JOB_PREFETCH);
+        let cx_here = cx.clone();
+        cx.tasks.spawn_essential("jobs", async move {
+            process_job::run(&cx_here, jobs).await;
             Ok(())
         });
     }

@@ -1,6 +1,7 @@
 //! Management under `/api`: for platform administrators.
 
 pub(crate) mod callback;
+pub(crate) mod job;
 pub(crate) mod key;
 mod parsed;
 pub(crate) mod provider;

@@ -1,6 +1,7 @@
 //! Sending: the order of checks is GOV.UK's — JSON, schema, permission, template, recipient.
 
 mod body;
+pub(crate) mod bulk;
 pub(crate) mod recipient;
 mod request;
 mod schema;
@@ -12,6 +13,7 @@ use carillon_core::channel::Channel;
 use carillon_core::id::NotificationId;
 use carillon_core::personalisation::Personalisation;
 use carillon_core::queue::Queue;
+use carillon_core::service::Service;
 use carillon_core::task::SaveNotification;
 use serde_json::{Map, Value, json};
 
@@ -48,24 +50,12 @@ async fn send(
     state: &State,
 ) -> Result<HttpResponse, NotifyError> {
     let principal = auth::principal(http, state).await?;
-    if http.headers().contains_key("Idempotency-Key") {
-        return Err(NotifyError::bad_request(
-            "Idempotency-Key is not supported yet; send the request without it",
-        ));
-    }
+    refuse_idempotency_key(http)?;
     let body = body::read(http, payload, state.settings.api.body_limit_bytes).await?;
     let now = carillon_core::clock::now();
     let request = SendRequest::parse(channel, &body, now)?;
     let service = &principal.access.service;
-    if !service.channels.contains(&channel) {
-        let kind = match channel {
-            Channel::Email => "emails",
-            Channel::Sms => "text messages",
-        };
-        return Err(NotifyError::bad_request(format!(
-            "Service is not allowed to send {kind}"
-        )));
-    }
+    check_permission(service, channel)?;
     let template = state.templates.get(service.id, request.template_id).await?;
     let template = Usable::check(template, channel)?;
     let (personalisation, sanitised) = request
@@ -119,6 +109,29 @@ async fn send(
         scheduled_for: request.scheduled_for.map(|at| at.format(TIME).to_string()),
     };
     Ok(HttpResponse::Created().json(answer.json(channel, state)))
+}
+
+fn refuse_idempotency_key(http: &HttpRequest) -> Result<(), NotifyError> {
+    if http.headers().contains_key("Idempotency-Key") {
+        return Err(NotifyError::bad_request(
+            "Idempotency-Key is not supported yet; send the request without it",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that a service may send on a channel.
+fn check_permission(service: &Service, channel: Channel) -> Result<(), NotifyError> {
+    if service.channels.contains(&channel) {
+        return Ok(());
+    }
+    let kind = match channel {
+        Channel::Email => "emails",
+        Channel::Sms => "text messages",
+    };
+    Err(NotifyError::bad_request(format!(
+        "Service is not allowed to send {kind}"
+    )))
 }
 
 /// Times as Notify writes them: UTC with six digits.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::{Context, anyhow};
+use carillon_core::lane::Lane;
 use carillon_test_support::Process;
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ pub(super) async fn call_back(env: &Env, service_id: &str, url: &str) -> anyhow:
     let mut env = env.clone();
     env.insert(
         "CARILLON_CALLBACK_TOKEN",
-        "the token of a benchmark".to_owned(),
+        "the-token-of-a-benchmark".to_owned(),
     );
     let kind = ["--kind", "delivery-status", "--url", url];
     let add = [&["callback", "add", service_id][..], &kind[..]].concat();
@@ -51,17 +52,7 @@ async fn with_template(
     service_id: String,
     key: &str,
 ) -> anyhow::Result<Target> {
-    let create = [
-        "template",
-        "create",
-        &service_id,
-        "Benchmark",
-        "--channel",
-        "email",
-    ];
-    let texts = ["--subject", SUBJECT, "--body", BODY];
-    let made = carillon_json(env, &[&create[..], &texts[..]].concat()).await?;
-    let template_id = text(&made, "id")?;
+    let template_id = template(env, &service_id, &[]).await?;
     // A full key ends in its secret, a UUID.
     let secret = key
         .get(key.len().saturating_sub(36)..)
@@ -72,6 +63,22 @@ async fn with_template(
         secret: secret.to_owned(),
         template_id,
     })
+}
+
+/// Makes the same template in a lane and returns its id.
+pub(super) async fn template_in_lane(
+    env: &Env,
+    service_id: &str,
+    lane: Lane,
+) -> anyhow::Result<String> {
+    template(env, service_id, &["--lane", lane.as_str()]).await
+}
+
+async fn template(env: &Env, service_id: &str, more: &[&str]) -> anyhow::Result<String> {
+    let create = ["template", "create", service_id, "Benchmark"];
+    let texts = ["--channel", "email", "--subject", SUBJECT, "--body", BODY];
+    let made = carillon_json(env, &[&create[..], &texts[..], more].concat()).await?;
+    text(&made, "id")
 }
 
 async fn carillon_json(env: &Env, args: &[&str]) -> anyhow::Result<Value> {

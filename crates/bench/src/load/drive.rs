@@ -1,7 +1,7 @@
 //! Driving: connections that send until it is enough, as fast as they can or at a fixed rate.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -23,12 +23,14 @@ pub(crate) enum Pace {
 }
 
 /// When it is enough.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Until {
     /// After so many requests.
     Count(u64),
     /// After this time; what has begun is still answered.
     Elapsed(Duration),
+    /// Once this says so; what has begun is still answered.
+    Told(Arc<AtomicBool>),
 }
 
 /// A request that is not answered within this time is given up.
@@ -97,6 +99,10 @@ async fn send(run: Arc<Run>, mut connection: Connection) -> anyhow::Result<Tally
         }
         if matches!(run.pace, Pace::PerSecond(_)) {
             sleep_until(start).await;
+            // It may have been told meanwhile.
+            if run.is_enough(number, start) {
+                return Ok(tally);
+            }
         }
         let n_emails = emails.len() as u64;
         let email = &mut emails[(number % n_emails) as usize];
@@ -120,9 +126,10 @@ impl Run {
     }
 
     fn is_enough(&self, number: u64, start: Instant) -> bool {
-        match self.until {
-            Until::Count(n) => number >= n,
-            Until::Elapsed(time) => start >= self.started + time,
+        match &self.until {
+            Until::Count(n) => number >= *n,
+            Until::Elapsed(time) => start >= self.started + *time,
+            Until::Told(is_enough) => is_enough.load(Ordering::Relaxed),
         }
     }
 }

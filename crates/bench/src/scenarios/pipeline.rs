@@ -4,7 +4,7 @@
 mod burst;
 mod fill;
 mod flat;
-mod floor;
+pub(super) mod floor;
 mod steady;
 mod told;
 mod watch;
@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: &Arguments) -> anyhow::Result<Report> {
     let (mut floors, mut bursts) = (Vec::new(), Vec::new());
     for round in 1..=n_rounds {
         if !arguments.quick {
-            floors.push(floor::run().await?);
+            floors.push(floor::run(MESSAGES).await?);
         }
         let burst = burst::run(&ready, MESSAGES, arguments.seed).await?;
         let rate = burst.per_second;

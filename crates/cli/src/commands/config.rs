@@ -56,5 +56,6 @@ fn check(settings: &Settings) -> anyhow::Result<String> {
         connect::direct_store(settings, "carillon").context("database.direct_url")?;
     }
     connect::broker(settings, "carillon")?;
+    connect::job_payloads::JobPayloads::check(settings)?;
     Ok("ok".to_owned())
 }

@@ -15,10 +15,9 @@ use crate::cx::Cx;
 use crate::failure::bad_argument;
 use crate::format::Output;
 use crate::parse;
-use api::KeyFile;
 
 pub(crate) use accepted::report;
-pub(crate) use api::{Api, ApiUrl, Credentials};
+pub(crate) use api::{Api, ApiUrl, Credentials, KeyFile, Upload};
 pub(crate) use values::Values;
 
 const EMAIL_HELP: &str = "\

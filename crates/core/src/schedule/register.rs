@@ -30,10 +30,26 @@ pub const FORGET_PROVIDER_REFERENCES: ScheduledTask = ScheduledTask {
     purpose: "remove provider references older than four days",
 };
 
+/// Looks whether all rows of finished jobs are there.
+pub const CHECK_FOR_MISSING_ROWS: ScheduledTask = ScheduledTask {
+    name: "check-for-missing-rows",
+    cron: "0 * * * * *",
+    purpose: "count the rows of jobs that have finished since, and save again what is missing",
+};
+
+/// Removes jobs that are older than their service keeps them.
+pub const REMOVE_OLD_JOBS: ScheduledTask = ScheduledTask {
+    name: "remove-old-jobs",
+    cron: "0 11 * * * *",
+    purpose: "remove jobs and what they were to send, when their service's retention is over",
+};
+
 /// The list.
 pub const ALL: &[ScheduledTask] = &[
     KEEP_PARTITIONS_AHEAD,
     FORGET_OLD_SLOTS,
     TIME_OUT_SENDING,
     FORGET_PROVIDER_REFERENCES,
+    CHECK_FOR_MISSING_ROWS,
+    REMOVE_OLD_JOBS,
 ];

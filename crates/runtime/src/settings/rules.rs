@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Settings, SettingsError};
+use super::{Settings, SettingsError, jobs};
 
 /// What a worker needs around a call to a provider: claiming before it, writing down after it.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_scale("retry.scale", retry.scale)?;
     check_scale("callbacks.retry_scale", callbacks.retry_scale)?;
     check_give_up(settings)?;
+    jobs::check(&settings.jobs)?;
+    check_chunk_lease(settings)?;
     settings.receipts.sns_topics()?;
     if security.encryption_keys.is_some() {
         security.encryption_keys()?;
@@ -36,6 +38,21 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     EnvFilter::try_new(&telemetry.filter)
         .map(drop)
         .map_err(|error| SettingsError::rule("telemetry.filter", error.to_string()))
+}
+
+/// A statement that saves a chunk must have ended before the chunk is another's.
+fn check_chunk_lease(settings: &Settings) -> Result<(), SettingsError> {
+    let (lease, longest) = (
+        settings.jobs.chunk_lease,
+        settings.database.statement_timeout,
+    );
+    if lease > longest {
+        return Ok(());
+    }
+    let (lease, longest) = (lease.as_secs(), longest.as_millis());
+    let rule =
+        format!("must be more than database.statement_timeout_ms ({longest}), not {lease} s");
+    Err(SettingsError::rule("jobs.chunk_lease_s", rule))
 }
 
 fn check_scale(key: &'static str, scale: f64) -> Result<(), SettingsError> {

@@ -18,6 +18,9 @@ WHERE n.id = ANY ($3)
   AND n.status = 'created'
   AND n.due_at IS NULL
   AND (n.lease_until IS NULL OR n.lease_token = c.token)
+  -- Rows of a job that was stopped are not sent, even before they are told (job/change_rows.sql).
+  AND (n.job_id IS NULL OR NOT EXISTS (
+      SELECT FROM jobs j WHERE j.id = n.job_id AND j.status IN ('paused', 'cancelled')))
 RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
     n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation,

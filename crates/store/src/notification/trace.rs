@@ -4,12 +4,12 @@ use carillon_core::trace::TraceContext;
 use uuid::Uuid;
 
 /// The span as a row keeps it. A span of a trace that nobody records is kept by nobody.
-pub(super) fn span_to_keep(trace: TraceContext) -> Option<i64> {
+pub(crate) fn span_to_keep(trace: TraceContext) -> Option<i64> {
     trace.is_sampled.then(|| trace.span_id.cast_signed())
 }
 
 /// The context of a recorded trace, as a row keeps it.
-pub(super) fn recorded(trace_id: Option<Uuid>, trace_span: Option<i64>) -> Option<TraceContext> {
+pub(crate) fn recorded(trace_id: Option<Uuid>, trace_span: Option<i64>) -> Option<TraceContext> {
     Some(TraceContext {
         trace_id: trace_id?.as_u128(),
         span_id: trace_span?.cast_unsigned(),

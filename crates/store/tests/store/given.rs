@@ -8,7 +8,7 @@ use carillon_core::id::{self, ApiKeyId, NotificationId, ServiceId, TemplateId};
 use carillon_core::lane::Lane;
 use carillon_core::notification::Status;
 use carillon_core::receipt::{Receipt, ReceiptKind};
-use carillon_core::service::Service;
+use carillon_core::service::{Service, USUAL_RETENTION_DAYS};
 use carillon_core::task::SaveNotification;
 use carillon_core::timeline::TimelineEvent;
 use carillon_store::notification::{self, Marking};
@@ -110,6 +110,8 @@ pub fn service(name: &str) -> Service {
         email_from: "demo".to_owned(),
         channels: Channel::ALL.to_vec(),
         one_click_unsubscribe: false,
+        email_retention_days: USUAL_RETENTION_DAYS,
+        sms_retention_days: USUAL_RETENTION_DAYS,
     }
 }
 

@@ -6,6 +6,7 @@ mod claim;
 mod diagnosis;
 mod given;
 mod hot;
+mod jobs;
 mod keys;
 mod mark;
 mod migrations;

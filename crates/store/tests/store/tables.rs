@@ -7,11 +7,12 @@ use crate::given::given;
 const DECLARED: &str = include_str!("../../../schema/src/tables.rs");
 
 /// The type PostgreSQL names for each name of diesel.
-const TYPES: [(&str, &str); 8] = [
+const TYPES: [(&str, &str); 9] = [
     ("Uuid", "uuid"),
     ("Text", "text"),
     ("Bool", "boolean"),
     ("Int4", "integer"),
+    ("Int8", "bigint"),
     ("Timestamptz", "timestamp with time zone"),
     ("Bytea", "bytea"),
     ("Jsonb", "jsonb"),

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 use carillon_core::channel::Channel;
 use carillon_core::id::{self, ServiceId};
 use carillon_core::recipient::{EmailAddress, PhoneNumber};
-use carillon_core::service::NewService;
+use carillon_core::service::{NewService, RETENTION_DAYS};
 use carillon_store::service as store;
 use serde::Deserialize;
 use serde_json::json;
@@ -52,25 +52,58 @@ pub(crate) struct Changes {
     restricted: Option<bool>,
     high_volume: Option<bool>,
     one_click_unsubscribe: Option<bool>,
+    email_retention_days: Option<i32>,
+    sms_retention_days: Option<i32>,
 }
 
-/// Suspends, puts on or off trial, marks as high-volume, has its e-mail carry an unsubscribe link.
+impl Changes {
+    /// What is wrong with them, field by field.
+    fn errors(&self) -> Vec<FieldError> {
+        let days = [
+            ("email_retention_days", self.email_retention_days),
+            ("sms_retention_days", self.sms_retention_days),
+        ];
+        let wrong = |days: &Option<i32>| days.is_some_and(|days| !RETENTION_DAYS.contains(&days));
+        days.iter()
+            .filter(|(_, days)| wrong(days))
+            .map(|(field, _)| FieldError {
+                field: (*field).to_owned(),
+                message: format!(
+                    "must be from {} to {} days",
+                    RETENTION_DAYS.start(),
+                    RETENTION_DAYS.end()
+                ),
+            })
+            .collect()
+    }
+}
+
+/// Suspends, puts on or off trial, marks as high-volume, has its e-mail carry an unsubscribe link,
+/// says how long its jobs are kept.
 pub(crate) async fn update(
     body: Parsed<Changes>,
     path: Path<String>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let errors = body.0.errors();
+    if !errors.is_empty() {
+        return Err(Problem::invalid(errors));
+    }
     let Changes {
         active,
         restricted,
         high_volume,
         one_click_unsubscribe,
+        email_retention_days,
+        sms_retention_days,
     } = body.0;
     let changes = store::Changes {
         active,
         restricted,
         high_volume,
         one_click_unsubscribe,
+        email_retention_days,
+        sms_retention_days,
     };
     let id: ServiceId = parsed::id(&path)?;
     Ok(HttpResponse::Ok().json(store::update(&state.store, id, &changes).await?))

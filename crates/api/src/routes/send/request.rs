@@ -98,7 +98,8 @@ fn email_address(fields: &mut Fields) -> Option<String> {
     }
 }
 
-fn reference(fields: &mut Fields) -> Option<String> {
+/// A client's own name for a message.
+pub(super) fn reference(fields: &mut Fields) -> Option<String> {
     let reference = fields.optional_string("reference")?;
     if reference.chars().count() > LONGEST_REFERENCE {
         fields.violation(format!("reference {reference} is too long"));
@@ -132,7 +133,8 @@ fn is_https_url(url: &str) -> bool {
             .all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"'))
 }
 
-fn scheduled_for(fields: &mut Fields, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// When to send, if later.
+pub(super) fn scheduled_for(fields: &mut Fields, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = fields.optional_string("scheduled_for")?;
     // Without an offset the time is UTC, as upstream reads it; with one, it is honoured.
     let parsed = DateTime::parse_from_rfc3339(&text)

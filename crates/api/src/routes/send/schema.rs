@@ -23,6 +23,11 @@ impl Fields {
         }
     }
 
+    /// The fields of an object that was taken apart already, with what was wrong with it.
+    pub fn of(map: Map<String, Value>, violations: Vec<String>) -> Self {
+        Self { map, violations }
+    }
+
     /// Notes a violation.
     pub fn violation(&mut self, text: String) {
         self.violations.push(text);

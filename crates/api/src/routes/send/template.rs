@@ -7,7 +7,7 @@ use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
 use carillon_core::personalisation::{Personalisation, comparable_name};
 use carillon_core::sms;
-use carillon_core::template::Template;
+use carillon_core::template::{Segment, Template};
 use carillon_render::{EmailMessage, Language, Layout, email_message};
 use carillon_store::Store;
 use carillon_store::template::TemplateVersion;
@@ -21,6 +21,8 @@ pub(crate) struct Parsed {
     /// Empty for a text message.
     subject: Template,
     body: Template,
+    /// Whatever the values are, something is left to send.
+    is_never_empty: bool,
 }
 
 /// The templates known to this process.
@@ -63,7 +65,16 @@ impl Parsed {
     pub fn new(row: TemplateVersion) -> Self {
         let subject = Template::parse(row.subject.as_deref().unwrap_or_default());
         let body = Template::parse(&row.body);
-        Self { row, subject, body }
+        let is_never_empty = body
+            .segments()
+            .iter()
+            .any(|segment| matches!(segment, Segment::Text(text) if !text.trim().is_empty()));
+        Self {
+            row,
+            subject,
+            body,
+            is_never_empty,
+        }
     }
 
     /// The placeholders of subject and body, in order, each once.
@@ -104,6 +115,19 @@ impl Parsed {
             return Err(Unfillable::Empty);
         }
         Ok(filled)
+    }
+
+    /// Checks what [`Parsed::fill`] does, but writes nothing that need not be looked at: for many
+    /// messages of one template.
+    pub fn check(&self, values: &Personalisation) -> Result<(), Unfillable> {
+        if self.row.channel == Channel::Email && self.is_never_empty {
+            let missing = self.missing(values);
+            return match missing.is_empty() {
+                true => Ok(()),
+                false => Err(Unfillable::Missing(missing)),
+            };
+        }
+        self.fill(values).map(drop)
     }
 
     /// The e-mail as it is sent, with what values there are.
@@ -159,22 +183,45 @@ pub(super) struct Usable(Arc<Parsed>);
 impl Usable {
     /// Checks that it exists, is in use, and is for this channel; Notify's texts.
     pub fn check(template: Option<Arc<Parsed>>, channel: Channel) -> Result<Self, NotifyError> {
-        let template = template.ok_or_else(|| NotifyError::bad_request("Template not found"))?;
-        if template.row.channel != channel {
+        let usable = Self::found(template)?;
+        if usable.channel() != channel {
             return Err(NotifyError::bad_request(format!(
                 "{} template is not suitable for {channel} notification",
-                template.row.channel
+                usable.channel()
             )));
         }
-        if template.row.archived {
+        usable.check_in_use()?;
+        Ok(usable)
+    }
+
+    /// Checks that it exists, for whoever takes its channel as it is.
+    pub fn found(template: Option<Arc<Parsed>>) -> Result<Self, NotifyError> {
+        template
+            .map(Self)
+            .ok_or_else(|| NotifyError::bad_request("Template not found"))
+    }
+
+    /// Checks that it is in use.
+    pub fn check_in_use(&self) -> Result<(), NotifyError> {
+        if self.0.row.archived {
             return Err(NotifyError::bad_request("Template has been deleted"));
         }
-        Ok(Self(template))
+        Ok(())
     }
 
     /// Fills in the values.
     pub fn fill(&self, values: &Personalisation) -> Result<Filled, Unfillable> {
         self.0.fill(values)
+    }
+
+    /// The template itself.
+    pub fn parsed(&self) -> Arc<Parsed> {
+        Arc::clone(&self.0)
+    }
+
+    /// Its channel.
+    pub fn channel(&self) -> Channel {
+        self.0.row.channel
     }
 
     /// Its id.

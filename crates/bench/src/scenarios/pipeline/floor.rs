@@ -3,20 +3,19 @@
 use anyhow::{Context, anyhow};
 use carillon_test_support::{Process, TestDatabase, amqp_url, prefix};
 
-use super::MESSAGES;
 use crate::broker;
 use crate::floor::pipeline::Floor;
 use crate::scenarios::progress;
 
 const NO_ENV: [(&str, &str); 0] = [];
 
-/// Messages in a second.
-pub(super) async fn run() -> anyhow::Result<f64> {
+/// Messages in a second, of so many.
+pub(in crate::scenarios) async fn run(n_messages: u64) -> anyhow::Result<f64> {
     let database = TestDatabase::create().await;
     let (amqp, queue, n) = (
         amqp_url(),
         format!("{}floor", prefix()),
-        MESSAGES.to_string(),
+        n_messages.to_string(),
     );
     let args = [
         ["--database", &database.url],
@@ -30,8 +29,8 @@ pub(super) async fn run() -> anyhow::Result<f64> {
     let floor: Floor = serde_json::from_str(&printed).context("what the floor printed")?;
     broker::delete(&amqp, &[queue]).await?;
     progress(&format!(
-        "pipeline: floor of PostgreSQL {:.2} s, of RabbitMQ {:.2} s",
+        "floor of PostgreSQL {:.2} s, of RabbitMQ {:.2} s",
         floor.database_s, floor.broker_s
     ));
-    Ok(floor.per_second(MESSAGES))
+    Ok(floor.per_second(n_messages))
 }

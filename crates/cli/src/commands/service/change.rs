@@ -3,7 +3,7 @@
 use anyhow::Context;
 use carillon_core::channel::Channel;
 use carillon_core::recipient::{EmailAddress, PhoneNumber};
-use carillon_core::service::check_sender;
+use carillon_core::service::{RETENTION_DAYS, check_sender};
 use carillon_store::service::{self, Changes};
 use clap::Args;
 use serde_json::json;
@@ -47,6 +47,17 @@ struct Flags {
     /// Whether its e-mail carries our unsubscribe link where a request names none
     #[arg(long, value_name = "BOOL")]
     one_click_unsubscribe: Option<bool>,
+    /// How long its e-mail jobs are kept
+    #[arg(long, value_name = "DAYS", value_parser = retention_days())]
+    email_retention_days: Option<i32>,
+    /// How long its jobs of text messages are kept
+    #[arg(long, value_name = "DAYS", value_parser = retention_days())]
+    sms_retention_days: Option<i32>,
+}
+
+fn retention_days() -> clap::builder::RangedI64ValueParser<i32> {
+    let (shortest, longest) = RETENTION_DAYS.into_inner();
+    clap::value_parser!(i32).range(i64::from(shortest)..=i64::from(longest))
 }
 
 impl Update {
@@ -56,12 +67,16 @@ impl Update {
             trial,
             high_volume,
             one_click_unsubscribe,
+            email_retention_days,
+            sms_retention_days,
         } = self.changes;
         let changes = Changes {
             active,
             restricted: trial,
             high_volume,
             one_click_unsubscribe,
+            email_retention_days,
+            sms_retention_days,
         };
         let service = service::update(&cx.store()?, self.of.service_id, &changes)
             .await

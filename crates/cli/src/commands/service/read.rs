@@ -97,6 +97,13 @@ pub(super) fn show(
         ("trial", yes(service.restricted)),
         ("high volume", yes(service.high_volume)),
         ("unsubscribe", yes(service.one_click_unsubscribe)),
+        (
+            "jobs kept",
+            format!(
+                "{} days (e-mail), {} days (SMS)",
+                service.email_retention_days, service.sms_retention_days
+            ),
+        ),
         ("region", service.region.clone()),
         ("e-mail from", service.email_from.clone()),
     ];

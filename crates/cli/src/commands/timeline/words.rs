@@ -52,6 +52,8 @@ const fn reason_in_words(reason: Reason) -> &'static str {
         Reason::SuppressedUnsubscribed => "not sent: the recipient wants no more messages",
         Reason::SuppressedManual => "not sent: the recipient was put on the suppression list",
         Reason::NoReceipt => "the provider never reported what became of it",
+        Reason::JobPaused => "its job is paused; it waits until the job goes on",
+        Reason::JobCancelled => "its job was cancelled before it was sent",
         Reason::NeverSent => "it could not be handed to a provider for days",
     }
 }

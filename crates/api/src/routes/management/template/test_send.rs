@@ -145,7 +145,7 @@ mod tests {
 
     use carillon_core::id::{ServiceId, TemplateId};
     use carillon_core::lane::Lane;
-    use carillon_core::service::Service;
+    use carillon_core::service::{Service, USUAL_RETENTION_DAYS};
     use carillon_store::template::TemplateVersion;
 
     use super::*;
@@ -161,6 +161,8 @@ mod tests {
             email_from: "ely".to_owned(),
             channels: Channel::ALL.to_vec(),
             one_click_unsubscribe: false,
+            email_retention_days: USUAL_RETENTION_DAYS,
+            sms_retention_days: USUAL_RETENTION_DAYS,
         };
         change(&mut service);
         Access {

@@ -1,0 +1,127 @@
+//! The multipart form: the fields, and the file last, so that they are known before it is read.
+
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::web::Bytes;
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use serde_json::{Map, Value};
+
+use super::super::schema::Fields;
+use super::body::{self, Body};
+use super::fields::JobFields;
+use crate::error::NotifyError;
+
+/// Most bytes of a field.
+const LONGEST_FIELD: usize = 10_000;
+
+/// The part that is the file.
+const FILE: &str = "file";
+
+/// The file of a request, being read.
+pub(super) struct FilePart {
+    multipart: Multipart,
+    part: Option<Field>,
+    /// The charset that the part names.
+    pub(super) charset: Option<String>,
+}
+
+/// Reads the fields and comes to the file; `parameters` are the query's, of which none is known but
+/// `on_invalid_rows`.
+pub(super) async fn open(
+    headers: &HeaderMap,
+    body: Body,
+    parameters: Fields,
+    now: DateTime<Utc>,
+) -> Result<(JobFields, FilePart), NotifyError> {
+    parameters.close().map_err(NotifyError::validation)?;
+    let mut multipart = Multipart::new(headers, body.into_stream(tail(headers)));
+    let (mut map, mut violations) = (Map::new(), Vec::new());
+    let file = loop {
+        let Some(part) = multipart.next().await else {
+            violations.push(format!("{FILE} is a required property"));
+            break None;
+        };
+        let mut part = part.map_err(|error| refusal(&error))?;
+        let name = name_of(&part);
+        if name == FILE {
+            break Some(part);
+        }
+        let text = text(&mut part, &name).await?;
+        if map.contains_key(&name) {
+            violations.push(format!("{name} is given more than once"));
+        }
+        map.insert(name, Value::String(text));
+    };
+    let file_name = file.as_ref().and_then(file_name);
+    let fields = JobFields::take(Fields::of(map, violations), file_name, now)?;
+    // Without the part there was a violation.
+    let part = file.ok_or_else(|| NotifyError::bad_request("The request has no file"))?;
+    let charset = part
+        .content_type()
+        .and_then(|mime| mime.get_param("charset"))
+        .map(|name| name.to_string());
+    let file = FilePart {
+        multipart,
+        part: Some(part),
+        charset,
+    };
+    Ok((fields, file))
+}
+
+/// What is put after a body: a new line of as many bytes as a boundary may have. At the end of one
+/// that was cut the parser waits for ever for so many; after a whole one they mean nothing.
+fn tail(headers: &HeaderMap) -> Bytes {
+    let n_bytes = headers.get(CONTENT_TYPE).map_or(0, HeaderValue::len);
+    let mut tail = b"\r\n".to_vec();
+    tail.resize(tail.len() + n_bytes, b' ');
+    Bytes::from(tail)
+}
+
+fn file_name(part: &Field) -> Option<String> {
+    let name = part.content_disposition()?.get_filename()?;
+    (!name.trim().is_empty()).then(|| name.to_owned())
+}
+
+fn name_of(part: &Field) -> String {
+    part.name().unwrap_or_default().chars().take(60).collect()
+}
+
+async fn text(part: &mut Field, name: &str) -> Result<String, NotifyError> {
+    let bytes = part.bytes(LONGEST_FIELD).await.map_err(|_| {
+        NotifyError::bad_request(format!("{name} is longer than {LONGEST_FIELD} bytes"))
+    })?;
+    let bytes = bytes.map_err(|error| refusal(&error))?;
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| NotifyError::bad_request(format!("{name} is not UTF-8")))
+}
+
+impl FilePart {
+    /// The next piece; none at the end of the request, of which the file is the last part.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, NotifyError> {
+        if let Some(part) = &mut self.part {
+            if let Some(piece) = part.next().await {
+                return piece.map(Some).map_err(|error| refusal(&error));
+            }
+            self.part = None;
+        }
+        match self.multipart.next().await {
+            None => Ok(None),
+            Some(Err(error)) => Err(refusal(&error)),
+            Some(Ok(part)) => Err(NotifyError::bad_request(format!(
+                "{} comes after {FILE}, which must be the last part",
+                name_of(&part)
+            ))),
+        }
+    }
+}
+
+fn refusal(error: &MultipartError) -> NotifyError {
+    match error {
+        MultipartError::Payload(error) => body::fault(error).into(),
+        error => NotifyError::bad_request(format!("The multipart body cannot be read: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

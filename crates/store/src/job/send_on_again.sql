@@ -1,0 +1,1 @@
+UPDATE jobs SET relayed_at = NULL WHERE id = ANY ($1)

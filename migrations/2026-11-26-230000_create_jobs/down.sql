@@ -1,0 +1,4 @@
+ALTER TABLE services DROP COLUMN sms_retention_days, DROP COLUMN email_retention_days;
+DROP TABLE job_payloads;
+DROP TABLE job_chunks;
+DROP TABLE jobs;
