@@ -54,6 +54,8 @@ WITH given AS (
     -- Every entry moves last_seq: what another statement wrote since the timeline was looked at may
     -- be this very receipt, so the row is left alone and the caller looks again.
     WHERE NOT f.was_seen
+      -- Implied by what follows; without it the planner may read the day between the bounds.
+      AND n.id = ANY (ARRAY(SELECT id FROM known))
       AND n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest
     -- With what the receipt said, so that nothing is joined again: of CTEs the planner expects a row or
     -- two, and joins hundreds of rows with hundreds one by one.
