@@ -25,6 +25,9 @@ CREATE TABLE jobs (
     status_reason text,
     -- What is still to be done to rows saved before it was stopped or let go on.
     row_change text CHECK (row_change IN ('cancel', 'hold', 'release')),
+    -- When that was asked for, and the row that the pass over them has come to; none at its beginning.
+    row_change_at timestamptz,
+    row_change_after uuid,
     channel text NOT NULL CHECK (channel IN ('email', 'sms')),
     lane text NOT NULL CHECK (lane IN ('priority', 'normal', 'bulk')),
     key_type text NOT NULL CHECK (key_type IN ('normal', 'team', 'test')),
@@ -47,6 +50,13 @@ CREATE INDEX jobs_unchecked ON jobs (finished_at) WHERE status = 'finished' AND 
 CREATE UNIQUE INDEX jobs_retry ON jobs (retry_of, name) WHERE retry_of IS NOT NULL;
 -- Retention.
 CREATE INDEX jobs_age ON jobs (created_at);
+
+CREATE FUNCTION job_kept_until(job jobs, days integer) RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT greatest(job.created_at, job.scheduled_for, job.updated_at)
+        + interval '1 day' * (days + CASE WHEN job.updated_at > job.started_at + interval '1 day' THEN 1 ELSE 0 END)
+$$;
+COMMENT ON FUNCTION job_kept_until IS
+    'So many days since anything happened to it; a day more if it went on long after its start, for it leads the time-outs to its rows.';
 
 CREATE TABLE job_chunks (
     job_id uuid NOT NULL REFERENCES jobs ON DELETE CASCADE,
@@ -75,6 +85,16 @@ COMMENT ON TABLE job_payloads IS
     'What the chunks of a job hold, unless that is stored outside; chunk -1 are the rows that were refused, as CSV.';
 -- They are compressed already.
 ALTER TABLE job_payloads ALTER COLUMN payload SET STORAGE EXTERNAL;
+
+-- Only what this database knows of is ever removed: others may keep theirs in the same place.
+CREATE TABLE job_payloads_outside (
+    job_id uuid PRIMARY KEY,
+    storage text NOT NULL,
+    -- If it belongs to no job then, it goes.
+    removable_at timestamptz NOT NULL
+);
+COMMENT ON TABLE job_payloads_outside IS
+    'Payloads outside that may belong to no job: noted before they are stored, and when their job is removed.';
 
 -- Constant defaults: nothing is rewritten, and the lock is held for an instant.
 ALTER TABLE services

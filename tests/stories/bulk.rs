@@ -4,6 +4,10 @@ mod forms;
 mod life;
 mod refusals;
 mod retry;
+mod slow_clients;
+mod sms;
+mod storage;
+mod unsure;
 mod uploads;
 
 use std::time::Duration;

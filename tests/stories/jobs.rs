@@ -1,11 +1,15 @@
 //! Jobs that are interrupted: at each arrow of their way a process is killed or a message is lost,
 //! and each row is sent once all the same, without an operator.
 
+mod stopped;
+mod storage;
+
 use std::time::Duration;
 
 use carillon_test_support::{Member, Stack, StackOptions, amqp_url, eventually};
 use lapin::options::QueuePurgeOptions;
 use lapin::{Connection, ConnectionProperties};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const ROWS: usize = 60;
@@ -46,6 +50,26 @@ async fn job(stack: &Stack, id: &str) -> Value {
     let (status, job) = stack.get(&path, &stack.admin()).await;
     assert_eq!(status, 200, "{job}");
     job
+}
+
+/// Asks an administrator's verb of a job.
+async fn ask(stack: &Stack, id: &str, verb: &str) {
+    let path = format!("/api/jobs/{id}/{verb}");
+    let answer = stack
+        .request(Method::POST, &path, &stack.admin(), None)
+        .await;
+    let (status, answer) = answer.unwrap();
+    assert!((200..300).contains(&status), "{status} {answer}");
+}
+
+/// Waits until the job is in a status for a reason.
+async fn until_stopped(stack: &Stack, id: &str, status: &str, reason: &str) {
+    let what = format!("the job is {status}: {reason}");
+    eventually(&what, Duration::from_secs(60), async || {
+        let job = job(stack, id).await;
+        (job["status"] == status && job["status_reason"] == reason).then_some(())
+    })
+    .await;
 }
 
 /// Waits until the job is finished and every row is delivered, and looks whether each is there once.

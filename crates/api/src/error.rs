@@ -1,6 +1,7 @@
 //! Answers to what cannot be done, in the shape each family's clients expect.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use carillon_store::seal::SealError;
 use serde::Serialize;
@@ -10,13 +11,20 @@ use serde::Serialize;
 pub(crate) struct NotifyError {
     status: u16,
     errors: Vec<Entry>,
+    /// When it is worth while to try the same again, in seconds.
+    retry_after_s: Option<u16>,
 }
+
+/// The seconds after which trying again may help.
+const SOON_S: u16 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Entry {
     error: &'static str,
     message: String,
 }
+
+const UNAVAILABLE: &str = "ServiceUnavailableError";
 
 impl NotifyError {
     fn new(status: u16, class: &'static str, message: impl Into<String>) -> Self {
@@ -26,6 +34,7 @@ impl NotifyError {
                 error: class,
                 message: message.into(),
             }],
+            retry_after_s: None,
         }
     }
 
@@ -38,6 +47,7 @@ impl NotifyError {
         Self {
             status: 400,
             errors: violations.into_iter().map(entry).collect(),
+            retry_after_s: None,
         }
     }
 
@@ -77,13 +87,30 @@ impl NotifyError {
         Self::new(415, "BadRequestError", message)
     }
 
+    /// 429: the service does as much at a time as it may.
+    pub fn too_many(message: impl Into<String>) -> Self {
+        Self {
+            retry_after_s: Some(SOON_S),
+            ..Self::new(429, "TooManyRequestsError", message)
+        }
+    }
+
     /// 503: it cannot be done now; the client may try again.
     pub fn unavailable() -> Self {
-        Self::new(
-            503,
-            "ServiceUnavailableError",
-            "Temporarily unavailable. Please try again in a few seconds",
-        )
+        Self {
+            retry_after_s: Some(SOON_S),
+            ..Self::new(
+                503,
+                UNAVAILABLE,
+                "Temporarily unavailable. Please try again in a few seconds",
+            )
+        }
+    }
+
+    /// 503: it may have been done, so that trying again may do it twice. The message says how to
+    /// find out.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self::new(503, UNAVAILABLE, message)
     }
 }
 
@@ -108,8 +135,8 @@ impl ResponseError for NotifyError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if self.status == 503 {
-            response.insert_header(("Retry-After", "5"));
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((RETRY_AFTER, HeaderValue::from(seconds)));
         }
         response.json(Envelope {
             status_code: self.status,
@@ -202,6 +229,15 @@ impl Problem {
         let problem = Self::new(503, "Temporarily unavailable", None);
         tracing::error!(%error, trace_id = problem.trace_id, "a request failed");
         problem
+    }
+
+    /// 503: it may have been done all the same; the detail says how to find out.
+    pub fn unknown(detail: impl Into<String>) -> Self {
+        Self::new(
+            503,
+            "It is not known whether this was done",
+            Some(detail.into()),
+        )
     }
 
     /// 409: what is asked for does not go with how things stand.

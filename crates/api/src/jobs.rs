@@ -4,11 +4,14 @@
 //! quicker: the poller finds a job that stands still.
 
 mod memory;
+mod not_made;
+mod uploads;
 
+use std::fmt;
 use std::time::Duration;
 
 use carillon_amqp::{Error as BrokerError, Outgoing, Publisher};
-use carillon_connect::job_payloads::{JobPayloads, PayloadError, Stored};
+use carillon_connect::job_payloads::{JobPayloads, Stored};
 use carillon_core::bulk::Chunk;
 use carillon_core::id::JobId;
 use carillon_core::job::JobStatus;
@@ -21,9 +24,9 @@ use carillon_store::job::{ChunkOf, Job, NewJob};
 use carillon_trace::Operation;
 use tracing::{Instrument, Span};
 
-use crate::error::{NotifyError, Problem};
-
 pub(crate) use memory::{Held, Memory, NoMemory};
+pub(crate) use not_made::NotMade;
+pub(crate) use uploads::{TooManyUploads, Uploads};
 
 /// Takes checked jobs and makes them durable.
 pub(crate) struct Jobs {
@@ -33,12 +36,13 @@ pub(crate) struct Jobs {
     pub payloads: JobPayloads,
     /// Bounds what is held of jobs that are being made.
     pub memory: Memory,
+    /// Bounds how many of each service are taken.
+    pub uploads: Uploads,
     parallel_chunks: usize,
     confirm_within: Duration,
 }
 
 /// What a new job holds.
-#[derive(Debug)]
 pub(crate) struct Payload {
     pub chunks: Vec<Chunk>,
     /// Rows in them.
@@ -47,6 +51,18 @@ pub(crate) struct Payload {
     pub n_invalid_rows: usize,
     /// Those, as CSV.
     pub invalid_rows: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Payload {
+    /// Without the rows, which are people's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (n_rows, n_chunks) = (self.n_rows, self.chunks.len());
+        let n_invalid = self.n_invalid_rows;
+        write!(
+            f,
+            "Payload({n_rows} rows in {n_chunks} chunks, {n_invalid} left out)"
+        )
+    }
 }
 
 impl Jobs {
@@ -62,6 +78,7 @@ impl Jobs {
             publisher,
             payloads,
             memory: Memory::new(jobs.memory_bytes),
+            uploads: Uploads::default(),
             parallel_chunks: jobs.parallel_chunks,
             confirm_within: settings.api.confirm_timeout,
         }
@@ -69,17 +86,22 @@ impl Jobs {
 
     /// Makes a job; when this returns `Ok` all of its rows will be sent. What of `job` says where
     /// its payload is need not be filled in.
-    pub async fn create(&self, job: NewJob, payload: Payload) -> Result<Job, PayloadError> {
+    ///
+    /// # Errors
+    /// [`NotMade::Unknown`] when it may be there all the same; after every other error it is not.
+    pub async fn create(&self, job: NewJob, payload: Payload) -> Result<Job, NotMade> {
         let invalid_rows = payload.invalid_rows.as_deref();
         let stored = self
             .payloads
-            .put(job.id, &payload.chunks, invalid_rows)
+            .put(&self.store, job.id, &payload.chunks, invalid_rows)
             .await?;
         crash_point!("api.jobs.payload-stored");
         let n_chunks = payload.chunks.len();
         let job = filled(job, payload, stored, self.payloads.storage());
         let mut made = unstarted(&job);
-        made.created_at = carillon_store::job::create(&self.store, job).await?;
+        let created = carillon_store::job::create(&self.store, job).await;
+        made.created_at =
+            created.map_err(|error| NotMade::of(made.id, error.may_exist, error.cause))?;
         made.updated_at = made.created_at;
         crash_point!("api.jobs.created");
         metrics::counter!("carillon_jobs_accepted_total", "channel" => made.channel.as_str())
@@ -177,24 +199,19 @@ fn unstarted(job: &NewJob) -> Job {
     }
 }
 
-impl From<PayloadError> for NotifyError {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::Store(error) => error.into(),
-            error => {
-                tracing::error!(%error, "what a job holds cannot be kept");
-                Self::unavailable()
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<PayloadError> for Problem {
-    fn from(error: PayloadError) -> Self {
-        match error {
-            PayloadError::Store(error) => error.into(),
-            PayloadError::Objects(error) => Self::unavailable(&error),
-            error @ PayloadError::Elsewhere { .. } => Self::unreadable(error.to_string()),
-        }
+    #[test]
+    fn what_a_job_holds_is_not_printed() {
+        let payload = Payload {
+            chunks: Vec::new(),
+            n_rows: 3,
+            n_invalid_rows: 1,
+            invalid_rows: Some(b"email address\nada@example.org\n".to_vec()),
+        };
+        let printed = format!("{payload:?}");
+        assert_eq!(printed, "Payload(3 rows in 0 chunks, 1 left out)");
     }
 }

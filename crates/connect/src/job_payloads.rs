@@ -3,6 +3,7 @@
 //! Settings say where a new job's payload goes; a job's row says where its own is, so that a changed
 //! setting sends nobody to the wrong place.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use carillon_core::id::JobId;
 use carillon_objects::{Key, Location, Objects};
 use carillon_runtime::settings::Settings;
 use carillon_store::Store;
+use carillon_store::job::outside;
 use carillon_store::job::payload::{self, IN_POSTGRES};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -22,12 +24,12 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const WRITES_AT_ONCE: usize = 8;
 
 /// Where payloads of jobs are kept. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum JobPayloads {
     /// With the jobs' rows.
     Postgres,
     /// In a folder or a bucket.
-    Objects(Objects),
+    Outside(Objects),
 }
 
 /// What [`JobPayloads::put`] leaves to its caller.
@@ -73,6 +75,12 @@ impl PayloadError {
     }
 }
 
+impl fmt::Debug for JobPayloads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JobPayloads").field(&self.storage()).finish()
+    }
+}
+
 impl JobPayloads {
     /// As the settings say. A folder is made if it is not there; of a bucket nothing is asked yet.
     ///
@@ -84,7 +92,7 @@ impl JobPayloads {
             return Ok(Self::Postgres);
         };
         let objects = Objects::open(&location, ANSWERS_WITHIN).await;
-        objects.map(Self::Objects).context("jobs.storage")
+        Ok(Self::Outside(objects.context("jobs.storage")?))
     }
 
     /// Whether the settings can be read, without opening anything.
@@ -100,45 +108,36 @@ impl JobPayloads {
     pub fn storage(&self) -> &str {
         match self {
             Self::Postgres => IN_POSTGRES,
-            Self::Objects(objects) => objects.location(),
+            Self::Outside(objects) => objects.location(),
         }
     }
 
-    /// The objects, if payloads are kept outside: for whoever removes those of jobs that were never
-    /// made.
-    #[must_use]
-    pub const fn objects(&self) -> Option<&Objects> {
-        match self {
-            Self::Postgres => None,
-            Self::Objects(objects) => Some(objects),
-        }
+    /// Whether this process reaches what is stored there, without asking for anything.
+    ///
+    /// # Errors
+    /// When the storage is not the one that is configured.
+    pub fn reaches(&self, storage: &str) -> Result<(), PayloadError> {
+        self.at(storage).map(drop)
     }
 
     /// Stores what a job holds, before its row exists; chunks are numbered from 0 in the order
-    /// given. May be repeated.
+    /// given. May be repeated. That it will be there is noted before, so that it is removed if the job
+    /// is never made.
     ///
     /// # Errors
-    /// When it cannot be stored outside. Some of it may be there: an orphan, unless this is repeated.
+    /// When it cannot be noted, or not stored outside. Some of it may be there then.
     pub async fn put(
         &self,
+        store: &Store,
         job: JobId,
         chunks: &[Chunk],
         invalid_rows: Option<&[u8]>,
     ) -> Result<Stored, PayloadError> {
-        let Self::Objects(objects) = self else {
+        let Self::Outside(objects) = self else {
             return Ok(Stored::InTransaction);
         };
-        let chunks = (0..).zip(chunks).map(|(chunk, rows)| {
-            let key = Key::Chunk { job, chunk };
-            (key, rows.payload.as_slice())
-        });
-        let invalid_rows = invalid_rows.map(|csv| (Key::InvalidRows { job }, csv));
-        stream::iter(chunks.chain(invalid_rows))
-            .map(Ok)
-            .try_for_each_concurrent(WRITES_AT_ONCE, |(key, bytes)| {
-                objects.put(key, Bytes::copy_from_slice(bytes))
-            })
-            .await?;
+        outside::note(store, job, objects.location()).await?;
+        write(objects, job, chunks, invalid_rows).await?;
         Ok(Stored::Outside)
     }
 
@@ -194,13 +193,33 @@ impl JobPayloads {
     fn at(&self, storage: &str) -> Result<Option<&Objects>, PayloadError> {
         match self {
             _ if storage == IN_POSTGRES => Ok(None),
-            Self::Objects(objects) if objects.location() == storage => Ok(Some(objects)),
+            Self::Outside(objects) if objects.location() == storage => Ok(Some(objects)),
             _ => Err(PayloadError::Elsewhere {
                 storage: storage.to_owned(),
                 configured: self.storage().to_owned(),
             }),
         }
     }
+}
+
+/// Writes what a job holds, some objects at the same time.
+async fn write(
+    objects: &Objects,
+    job: JobId,
+    chunks: &[Chunk],
+    invalid_rows: Option<&[u8]>,
+) -> Result<(), carillon_objects::Error> {
+    let chunks = (0..).zip(chunks).map(|(chunk, rows)| {
+        let key = Key::Chunk { job, chunk };
+        (key, rows.payload.as_slice())
+    });
+    let invalid_rows = invalid_rows.map(|csv| (Key::InvalidRows { job }, csv));
+    stream::iter(chunks.chain(invalid_rows))
+        .map(Ok)
+        .try_for_each_concurrent(WRITES_AT_ONCE, |(key, bytes)| {
+            objects.put(key, Bytes::copy_from_slice(bytes))
+        })
+        .await
 }
 
 /// Where payloads are kept outside; none if they are in PostgreSQL.
@@ -242,7 +261,16 @@ mod tests {
 
     async fn in_folder(folder: &TempDir) -> JobPayloads {
         let storage = format!("file://{}/objects", folder.path().display());
-        JobPayloads::open(&settings(&storage)).await.unwrap()
+        let opened = Objects::open(&storage.parse().unwrap(), ANSWERS_WITHIN).await;
+        JobPayloads::Outside(opened.unwrap())
+    }
+
+    async fn write_all(payloads: &JobPayloads) {
+        let JobPayloads::Outside(objects) = payloads else {
+            panic!("it is outside");
+        };
+        let written = write(objects, JOB, &chunks(), Some(b"row\n")).await;
+        written.unwrap();
     }
 
     fn chunks() -> Vec<Chunk> {
@@ -261,8 +289,7 @@ mod tests {
         let payloads = in_folder(&folder).await;
         let storage = payloads.storage().to_owned();
         for _ in 0..2 {
-            let stored = payloads.put(JOB, &chunks(), Some(b"row\n")).await.unwrap();
-            assert_eq!(stored, Stored::Outside);
+            write_all(&payloads).await;
         }
         for (nth, chunk) in (0..).zip(chunks()) {
             let found = payloads.chunk(&store, JOB, &storage, nth).await.unwrap();
@@ -285,9 +312,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_is_stored_outside_that_could_not_be_noted_before() {
+        let (folder, store) = (TempDir::new().unwrap(), no_store());
+        let payloads = in_folder(&folder).await;
+        let error = payloads
+            .put(&store, JOB, &chunks(), None)
+            .await
+            .unwrap_err();
+        assert!(matches!(&error, PayloadError::Store(_)), "{error}");
+        let storage = payloads.storage().to_owned();
+        let found = payloads.chunk(&store, JOB, &storage, 0).await.unwrap();
+        assert_eq!(found, None);
+    }
+
+    #[tokio::test]
     async fn in_postgres_the_payload_is_left_to_the_transaction() {
         let payloads = JobPayloads::open(&settings("postgres")).await.unwrap();
-        let stored = payloads.put(JOB, &chunks(), None).await.unwrap();
+        let stored = payloads
+            .put(&no_store(), JOB, &chunks(), None)
+            .await
+            .unwrap();
         assert_eq!(stored, Stored::InTransaction);
         assert_eq!(payloads.storage(), "postgres");
         payloads.remove(JOB, "postgres").await.unwrap();
@@ -297,7 +341,7 @@ mod tests {
     async fn a_job_in_postgres_is_looked_for_there_whatever_is_configured() {
         let (folder, store) = (TempDir::new().unwrap(), no_store());
         let payloads = in_folder(&folder).await;
-        payloads.put(JOB, &chunks(), None).await.unwrap();
+        write_all(&payloads).await;
         let error = payloads
             .chunk(&store, JOB, "postgres", 0)
             .await
@@ -318,6 +362,8 @@ mod tests {
             }
             assert!(payloads.invalid_rows(&store, JOB, elsewhere).await.is_err());
             assert!(payloads.remove(JOB, elsewhere).await.is_err());
+            assert!(payloads.reaches(elsewhere).is_err());
+            assert!(payloads.reaches(payloads.storage()).is_ok());
         }
     }
 

@@ -71,6 +71,8 @@ text_enum! {
         Requested = "requested",
         /// Its service was suspended before it began.
         ServiceInactive = "service-inactive",
+        /// It was paused for as long as its service keeps jobs.
+        Expired = "expired",
         /// What it was to send is not where it was stored.
         PayloadMissing = "payload-missing",
         /// What it was to send is damaged.

@@ -112,6 +112,25 @@ impl Queue {
         }
     }
 
+    /// How urgent what is in it is.
+    #[must_use]
+    pub const fn lane(self) -> Lane {
+        match self {
+            Self::Priority | Self::DatabasePriority => Lane::Priority,
+            // Messages of test keys delay none that is meant.
+            Self::SendEmailBulk | Self::SendSmsBulk | Self::DatabaseBulk | Self::ResearchMode => {
+                Lane::Bulk
+            }
+            _ => Lane::Normal,
+        }
+    }
+
+    /// Whether what is in it gives way to what is in others.
+    #[must_use]
+    pub const fn gives_way(self) -> bool {
+        matches!(self.lane(), Lane::Bulk)
+    }
+
     /// Where messages go that exceeded the delivery limit.
     #[must_use]
     pub fn dead(self) -> String {
@@ -133,6 +152,17 @@ mod tests {
                 for high_volume in [false, true] {
                     assert!(INBOXES.contains(&Queue::inbox(*channel, *lane, high_volume)));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_travels_one_lane_from_accept_to_provider() {
+        for channel in Channel::ALL {
+            for lane in Lane::ALL {
+                assert_eq!(Queue::inbox(*channel, *lane, false).lane(), *lane);
+                let delivery = Queue::delivery(*channel, *lane, KeyType::Normal);
+                assert_eq!(delivery.lane(), *lane);
             }
         }
     }

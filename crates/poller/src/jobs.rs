@@ -1,10 +1,12 @@
 //! Sending jobs on: those whose time has come, and those that nobody goes on with. And, by the
 //! clock, counting rows and removing what is old.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use carillon_amqp::{Outgoing, Publisher};
 use carillon_connect::job_payloads::JobPayloads;
+use carillon_core::id::JobId;
 use carillon_core::queue::Queue;
 use carillon_core::task::ProcessJob;
 use carillon_runtime::crash_point;
@@ -20,10 +22,6 @@ const BATCH: i64 = 100;
 const GRACE: Duration = Duration::from_secs(5);
 /// Jobs that are counted or removed together.
 const PAGE: i64 = 50;
-/// Jobs that are listed together where their payloads lie outside.
-const LISTED: usize = 500;
-/// A job's row follows its objects within seconds.
-const ORPHANS_FROM: chrono::Duration = chrono::Duration::hours(1);
 
 /// Sends on what stands still, until nothing does. While the broker is away nothing is touched.
 pub(crate) async fn send_on(
@@ -70,14 +68,23 @@ pub(crate) async fn check_for_missing_rows(
     store: &Store,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<usize> {
-    let mut n_checked = 0;
+    let (mut left, mut n_checked) = (HashSet::new(), 0);
     while !shutdown.is_cancelled() {
-        let unchecked = job::unchecked(store, PAGE).await?;
+        let mut unchecked = job::unchecked(store, page_beyond(&left)).await?;
+        unchecked.retain(|(id, _)| !left.contains(id));
         if unchecked.is_empty() {
             break;
         }
         for (id, started_at) in unchecked {
-            let chunks = job::reopen_missing(store, id, started_at).await?;
+            let chunks = match job::reopen_missing(store, id, started_at).await {
+                Ok(chunks) => chunks,
+                Err(error) => {
+                    // The next slot tries again; the others are not to wait for it.
+                    left.insert(id);
+                    tracing::error!(job.id = %id, %error, "cannot count a job's rows");
+                    continue;
+                }
+            };
             if !chunks.is_empty() {
                 tracing::error!(job.id = %id, ?chunks, "a finished job lacks rows; saving them again");
                 metrics::counter!("carillon_jobs_reopened_total").increment(1);
@@ -88,55 +95,76 @@ pub(crate) async fn check_for_missing_rows(
     Ok(n_checked)
 }
 
-/// Removes jobs that are older than their services keep them, and what lies outside for jobs that were
-/// never made; returns how many.
+/// So many that a page of others is among them, if there are others.
+fn page_beyond(left: &HashSet<JobId>) -> i64 {
+    PAGE + i64::try_from(left.len()).unwrap_or(i64::MAX - PAGE)
+}
+
+/// Removes jobs that are older than their services keep them, and what lies outside and is no job's;
+/// returns how many. One that cannot be removed is left for the next slot and holds up no other.
 pub(crate) async fn remove_old(
     store: &Store,
     payloads: &JobPayloads,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<usize> {
-    let mut n_removed = 0;
+    let n_withdrawn = job::withdraw_expired(store).await?;
+    if n_withdrawn > 0 {
+        tracing::warn!(
+            n_jobs = n_withdrawn,
+            "cancelled jobs that were paused for too long"
+        );
+    }
+    let (mut left, mut n_removed) = (HashSet::new(), 0);
     while !shutdown.is_cancelled() {
-        let expired = job::expired(store, PAGE).await?;
+        let mut expired = job::expired(store, page_beyond(&left)).await?;
+        expired.retain(|job| !left.contains(&job.id));
         if expired.is_empty() {
             break;
         }
-        // First what lies outside: without its row nobody would know of it.
-        for (id, storage) in &expired {
-            payloads.remove(*id, storage).await?;
+        for job in &expired {
+            let removed = match payloads.reaches(&job.storage) {
+                Ok(()) => job::remove_expired(store, job.id).await.map_err(Into::into),
+                // Its row is what says where that is.
+                Err(error) => Err(error),
+            };
+            match removed {
+                Ok(true) => n_removed += 1,
+                Ok(false) => drop(left.insert(job.id)),
+                Err(error) => {
+                    left.insert(job.id);
+                    tracing::error!(job.id = %job.id, %error, "cannot remove an old job");
+                }
+            }
         }
-        let ids: Vec<_> = expired.iter().map(|(id, _)| *id).collect();
-        n_removed += job::remove_expired(store, &ids).await?;
     }
-    Ok(n_removed + remove_orphans(store, payloads, shutdown).await?)
+    remove_strays(store, payloads, shutdown).await?;
+    Ok(n_removed)
 }
 
-/// Objects are stored before their job's row: a crash between the two leaves some that no row names.
-async fn remove_orphans(
+/// Removes what lies outside of jobs that are gone or were never made. It goes after the rows, for
+/// somebody may let a job go on meanwhile, and then it is still needed.
+async fn remove_strays(
     store: &Store,
     payloads: &JobPayloads,
     shutdown: &CancellationToken,
-) -> anyhow::Result<usize> {
-    let Some(objects) = payloads.objects() else {
-        return Ok(0);
-    };
-    let old = carillon_core::clock::now() - ORPHANS_FROM;
-    let (mut after, mut n_removed) = (None, 0);
+) -> anyhow::Result<()> {
+    let mut after = None;
     while !shutdown.is_cancelled() {
-        let stored = objects.jobs(after, LISTED).await?;
-        let Some(last) = stored.last() else { break };
-        after = Some(last.job);
-        let ids: Vec<_> = stored
-            .iter()
-            .filter(|stored| stored.changed_at < old)
-            .map(|stored| stored.job)
-            .collect();
-        for orphan in job::without_row(store, &ids).await? {
-            objects.remove(orphan).await?;
-            n_removed += 1;
+        let strays = job::outside::strays(store, after, PAGE).await?;
+        let Some(last) = strays.last() else { break };
+        after = Some(last.id);
+        for stray in &strays {
+            match payloads.remove(stray.id, &stray.storage).await {
+                Ok(()) => job::outside::forget(store, stray.id).await?,
+                // The others would wait for the same time-out, each by itself.
+                Err(error) if error.is_transient() => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(job.id = %stray.id, %error, "cannot remove what is no job's");
+                }
+            }
         }
     }
-    Ok(n_removed)
+    Ok(())
 }
 
 /// Sets the gauges of what is to be done.

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use carillon_core::id::NotificationId;
-use carillon_store::{Store, health, notification};
+use carillon_store::{Store, health, job, notification};
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 
 /// Messages that one statement looks at.
 const PAGE: i64 = 5_000;
 /// How far before the cutoff a message may have been accepted and still be open: a send may be
-/// scheduled four days ahead, and a day is for pollers that were away.
+/// scheduled four days ahead, and a day is for pollers that were away. Rows of jobs that went on later
+/// than that are looked for by their jobs.
 const LOOK_BACK: Duration = Duration::from_secs(5 * 86_400);
 
 /// Ends what should have been sent longer than `give_up_after` ago and is still open; returns how
@@ -21,14 +22,17 @@ pub(crate) async fn end_what_stays_open(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<usize> {
     let cutoff = health::now(store).await? - give_up_after;
-    let (mut after, before) = bounds(cutoff);
+    let mut spans = job::went_on_late(store, cutoff - LOOK_BACK).await?;
+    spans.push(bounds(cutoff));
     let (mut n_ended, mut n_to_tell) = (0, 0);
-    while !shutdown.is_cancelled() {
-        let page = notification::time_out(store, (after, before), cutoff, PAGE).await?;
-        let Some(page) = page else { break };
-        after = page.last;
-        n_ended += usize::try_from(page.n_ended).unwrap_or(0);
-        n_to_tell += page.n_callback_events;
+    for (mut after, before) in spans {
+        while !shutdown.is_cancelled() {
+            let page = notification::time_out(store, (after, before), cutoff, PAGE).await?;
+            let Some(page) = page else { break };
+            after = page.last;
+            n_ended += usize::try_from(page.n_ended).unwrap_or(0);
+            n_to_tell += page.n_callback_events;
+        }
     }
     if n_ended > 0 {
         tracing::warn!(

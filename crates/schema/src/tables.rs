@@ -142,6 +142,8 @@ diesel::table! {
         status -> Text,
         status_reason -> Nullable<Text>,
         row_change -> Nullable<Text>,
+        row_change_at -> Nullable<Timestamptz>,
+        row_change_after -> Nullable<Uuid>,
         channel -> Text,
         lane -> Text,
         key_type -> Text,

@@ -8,6 +8,7 @@ mod in_hand;
 mod marker;
 mod pacer;
 mod routes;
+mod urgency;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::waker::Waker;
 use content::{Contents, NotSendable};
 use marker::{Answer, Marker};
 use routes::{Route, Routes};
+use urgency::Urgency;
 
 /// A claimed row and the lease it is held under.
 pub(crate) struct Held {
@@ -80,6 +82,8 @@ pub(crate) struct Deliveries {
     retry_scale: f64,
     max_attempts: u32,
     shutdown: CancellationToken,
+    /// What makes bulk give way.
+    pub urgency: Urgency,
 }
 
 /// The wait of a message that could not start for a reason of ours.
@@ -101,6 +105,7 @@ impl Deliveries {
             retry_scale: settings.retry.scale,
             max_attempts: settings.retry.max_attempts,
             shutdown: app.shutdown.clone(),
+            urgency: Urgency::default(),
             store,
         })
     }

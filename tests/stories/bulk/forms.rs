@@ -3,7 +3,7 @@
 use carillon_test_support::{Stack, StackOptions, eventually};
 use serde_json::{Value, json};
 
-use super::uploads::Upload;
+use super::uploads::{Upload, read_invalid_rows};
 use super::{WITHIN, file, id, job, until};
 
 /// Waits until a row was saved for this name, and for nobody else.
@@ -146,18 +146,10 @@ async fn bad_rows_are_skipped_if_that_is_wanted_and_offered_as_a_file() {
     let job_id = id(&made);
     until(&stack, job_id, "finished", ("delivered", 1)).await;
 
-    let url = format!("{}/api/jobs/{job_id}/invalid-rows", stack.api_url);
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = client
-        .get(url)
-        .header("Authorization", stack.admin())
-        .send()
-        .await
-        .unwrap();
-    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    let (headers, text) = read_invalid_rows(&stack, job_id).await;
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "text/csv; charset=utf-8");
     assert!(header("content-disposition").starts_with("attachment; filename="));
-    let text = answer.text().await.unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "email address,name,error");
     assert!(lines[1].starts_with("nobody,'=1+1,"), "{text}");

@@ -5,6 +5,7 @@ use std::io::Write;
 use carillon_test_support::Stack;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 /// A request for a job, by its headers and bytes.
@@ -78,6 +79,19 @@ impl Upload {
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap_or(Value::Null))
     }
+}
+
+/// The rows that were left out of a job: the answer's headers and, behind the mark of UTF-8 that they
+/// must begin with, its text.
+pub async fn read_invalid_rows(stack: &Stack, job_id: &str) -> (HeaderMap, String) {
+    let url = format!("{}/api/jobs/{job_id}/invalid-rows", stack.api_url);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(url).header("Authorization", stack.admin());
+    let answer = answer.send().await.unwrap();
+    let headers = answer.headers().clone();
+    let bytes = answer.bytes().await.unwrap();
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).expect("a mark");
+    (headers, String::from_utf8(text.to_vec()).unwrap())
 }
 
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {

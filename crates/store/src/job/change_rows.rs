@@ -4,7 +4,7 @@ use carillon_core::id::JobId;
 use carillon_core::job::RowChange;
 use carillon_core::notification::{Event, Status};
 use carillon_core::reason::Reason;
-use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use crate::{Result, Store};
@@ -33,13 +33,16 @@ pub struct RowsChanged {
     /// Rows in a worker's hands, and chunks being saved: they must be looked at again.
     #[diesel(sql_type = BigInt)]
     pub n_in_hand: i64,
+    /// Whether the next page is to be asked for at once.
+    #[diesel(sql_type = Bool)]
+    pub goes_on: bool,
     /// Changes that the service is to be told of.
     #[diesel(sql_type = BigInt)]
     pub n_callback_events: i64,
 }
 
-/// Changes up to `limit` rows of a job that were saved and not sent yet. When nothing was changed
-/// and nothing is in hand, the change is complete: [`rows_are_changed`].
+/// Changes up to `limit` rows of a job that were saved and not sent yet, after those of the last page.
+/// When it does not go on and nothing is in hand, the change is complete: [`rows_are_changed`].
 ///
 /// # Errors
 /// When PostgreSQL is away.

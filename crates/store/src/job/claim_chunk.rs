@@ -1,5 +1,6 @@
 //! Claiming the next chunk of a job.
 
+use std::fmt;
 use std::time::Duration;
 
 use carillon_core::api_key::KeyType;
@@ -46,7 +47,7 @@ pub struct Claim {
 }
 
 /// A chunk under a lease, with what all its rows have in common.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClaimedChunk {
     /// The job.
     pub job_id: JobId,
@@ -54,7 +55,8 @@ pub struct ClaimedChunk {
     pub chunk: i32,
     /// How many rows it has.
     pub n_rows: u32,
-    /// The number of this attempt, from 1.
+    /// The number of this attempt, from 1. Those that were given back do not count: each but this one ended
+    /// with a worker that vanished.
     pub attempt: u32,
     /// The lease.
     pub token: Uuid,
@@ -84,6 +86,19 @@ pub struct ClaimedChunk {
     pub trace: Option<TraceContext>,
     trace_id: Option<Uuid>,
     trace_span: Option<i64>,
+}
+
+// What it is and not what it holds, which may be personal.
+impl fmt::Debug for ClaimedChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClaimedChunk")
+            .field("job_id", &self.job_id)
+            .field("chunk", &self.chunk)
+            .field("n_rows", &self.n_rows)
+            .field("attempt", &self.attempt)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ClaimedChunk {
@@ -159,11 +174,18 @@ pub async fn claim_chunk(
         let Some(row) = rows.into_iter().next() else {
             return Ok(None);
         };
-        // Another started the job at this very moment: its time can be read now.
-        if row.chunk.is_some() && row.started_at.is_none() {
-            continue;
-        }
-        return Ok(Some(row.into_claim(job_id, token)));
+        let (Some(chunk), None) = (row.chunk, row.started_at) else {
+            return Ok(Some(row.into_claim(job_id, token)));
+        };
+        // Another moved the job at this very moment. Either it started it, and its time can be read
+        // now, or it stopped it, and there is nothing to hold a chunk for.
+        let give_back = GiveBackChunk {
+            job_id,
+            chunk,
+            token,
+            wait_ms: 0,
+        };
+        store.within_deadline(give_back.execute(&mut conn)).await?;
     }
 }
 
@@ -200,7 +222,8 @@ impl Row {
     }
 }
 
-/// Gives a chunk back that could not be saved; nobody takes it before `wait` is over.
+/// Gives a chunk back that could not be saved; nobody takes it before `wait` is over, and the attempt
+/// does not count.
 ///
 /// # Errors
 /// When PostgreSQL is away; the lease then ends by itself.

@@ -1,7 +1,9 @@
 -- Claims the next chunk of a job that nobody holds, or the one that this token has held already, and
 -- starts the job with its first chunk. The first start is the time in its rows' ids, which have
--- milliseconds. Whoever has something to do puts a task back for the rest, so the job counts as sent
--- on again, to the second: the grace of stands_still.sql is longer.
+-- milliseconds. An attempt is counted whenever a chunk is found that somebody held and did not save:
+-- the same token comes twice if the worker that took it vanished. Whoever has something to do puts a
+-- task back for the rest, so the job counts as sent on again, to the second: the grace of
+-- stands_still.sql is longer.
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::uuid AS job_id, $2::uuid AS token,
         $3::bigint * interval '1 millisecond' AS lease
@@ -33,7 +35,7 @@ WITH c AS MATERIALIZED (
     UPDATE job_chunks k
     SET lease_token = c.token,
         lease_until = c.now + c.lease,
-        attempts = k.attempts + CASE WHEN k.lease_token = c.token THEN 0 ELSE 1 END
+        attempts = k.attempts + CASE WHEN k.saved_at IS NULL THEN 1 ELSE 0 END
     FROM next, c
     WHERE k.job_id = c.job_id AND k.chunk = next.chunk
     RETURNING k.chunk, k.n_rows, k.attempts

@@ -1,4 +1,12 @@
 //! Making a job: its row, its chunks and what they hold, in one transaction.
+//!
+//! PostgreSQL may have committed when its answer to that is lost, and a client that then tries again
+//! would send a mailing twice. So such an attempt is made again under the same id: the primary key
+//! tells whether the first one came through, and waits for it if it is still on its way.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
@@ -7,15 +15,29 @@ use carillon_core::job::JobStatus;
 use carillon_core::lane::Lane;
 use carillon_core::queue::Queue;
 use carillon_core::trace::TraceContext;
+use carillon_schema::jobs;
 use chrono::{DateTime, Utc};
+use diesel::prelude::*;
 use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
 };
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::notification::span_to_keep;
-use crate::{Result, Store};
+use crate::{Error, Result, Store};
+
+/// What PostgreSQL is given for the smallest job.
+const AT_LEAST: Duration = Duration::from_secs(5);
+/// What it writes in a second, at least, on a slow disk.
+const BYTES_PER_SECOND: usize = 1 << 20;
+/// What sending the statement and its commit take besides.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// For so long an attempt that had no answer is made again, and so often.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(250);
 
 statement! {
     Create = "create.sql" {
@@ -49,7 +71,7 @@ statement! {
 }
 
 /// What a job is made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewJob {
     /// Its id.
     pub id: JobId,
@@ -89,8 +111,23 @@ pub struct NewJob {
     pub invalid_rows: Option<Vec<u8>>,
 }
 
+impl fmt::Debug for NewJob {
+    /// Without the rows and the sender, which are people's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewJob")
+            .field("id", &self.id)
+            .field("service_id", &self.service_id)
+            .field("template_id", &self.template_id)
+            .field("lane", &self.lane)
+            .field("scheduled_for", &self.scheduled_for)
+            .field("n_invalid_rows", &self.n_invalid_rows)
+            .field("chunks", &self.chunks)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Some rows of a job, in the order of the file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ChunkOf {
     /// The number of its first row.
     pub first_row: u32,
@@ -102,6 +139,44 @@ pub struct ChunkOf {
     pub payload: Option<Vec<u8>>,
 }
 
+impl fmt::Debug for ChunkOf {
+    /// Without the rows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n_bytes = self.payload.as_ref().map_or(0, Vec::len);
+        let Self {
+            first_row, n_rows, ..
+        } = self;
+        write!(
+            f,
+            "ChunkOf({n_rows} rows from {first_row}, {n_bytes} bytes)"
+        )
+    }
+}
+
+/// Why a job was not made, as far as can be told.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", match .may_exist {
+    true => "it is not known whether the job was made",
+    false => "the job was not made",
+})]
+pub struct CreateError {
+    /// Whether PostgreSQL may have taken it all the same: then it must not be made again under
+    /// another id before it was looked for.
+    pub may_exist: bool,
+    /// What was answered last.
+    #[source]
+    pub cause: Error,
+}
+
+impl CreateError {
+    const fn not_made(cause: Error) -> Self {
+        Self {
+            may_exist: false,
+            cause,
+        }
+    }
+}
+
 #[derive(diesel::QueryableByName)]
 struct Created {
     #[diesel(sql_type = Timestamptz)]
@@ -109,12 +184,82 @@ struct Created {
 }
 
 /// Makes a job; returns when, by the database's clock. It counts as sent on: the caller publishes
-/// its first tasks, and if it dies before, the poller finds that it stands still.
+/// its first tasks, and if it dies before, the poller finds that it stands still. A large job may
+/// take a minute and more.
 ///
 /// # Errors
-/// [`crate::Error::Conflict`] when it is there already, [`crate::Error::Gone`] when its service is
-/// not.
-pub async fn create(store: &Store, job: NewJob) -> Result<DateTime<Utc>> {
+/// Caused by [`Error::Conflict`] when it or its name is there already, by [`Error::Gone`] when its
+/// service is not. When PostgreSQL goes away, the error says whether the job may be there.
+pub async fn create(store: &Store, job: NewJob) -> std::result::Result<DateTime<Utc>, CreateError> {
+    let statement = statement(job);
+    let connection = store.connection().await;
+    let mut conn = connection.map_err(CreateError::not_made)?;
+    let asked_to_commit = AtomicBool::new(false);
+    match attempt(&mut conn, &statement, &asked_to_commit).await {
+        Ok(created_at) => return Ok(created_at),
+        Err(error) if error.is_transient() && asked_to_commit.into_inner() => {}
+        Err(error) => return Err(CreateError::not_made(error)),
+    }
+    drop(conn);
+    let give_up_at = Instant::now() + SETTLED_WITHIN;
+    loop {
+        match attempt_again(store, &statement).await {
+            Ok(created_at) => return Ok(created_at),
+            Err(error) if error.is_transient() && Instant::now() < give_up_at => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(cause) => {
+                let may_exist = cause.is_transient();
+                return Err(CreateError { may_exist, cause });
+            }
+        }
+    }
+}
+
+/// One attempt, in a transaction with a deadline that goes with its size; tells when all that is left
+/// to do is the commit.
+async fn attempt(
+    conn: &mut AsyncPgConnection,
+    statement: &Create,
+    asks_to_commit: &AtomicBool,
+) -> Result<DateTime<Utc>> {
+    let within = within(statement.payloads.iter().map(Vec::len).sum());
+    let ms = within.as_millis();
+    let limits = format!("SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {ms}");
+    let made = conn.transaction(async |conn| {
+        conn.batch_execute(&limits).await?;
+        let made: Vec<Created> = statement.load(conn).await?;
+        asks_to_commit.store(true, Ordering::Relaxed);
+        QueryResult::Ok(made)
+    });
+    let made = tokio::time::timeout(within + MARGIN, made).await;
+    let made = made.map_err(|_| Error::Unavailable("no answer in time".to_owned()))??;
+    let made = made.into_iter().next().ok_or(Error::Gone)?;
+    Ok(made.created_at)
+}
+
+/// The same after an attempt of which nothing is known: what is there is what it made.
+async fn attempt_again(store: &Store, statement: &Create) -> Result<DateTime<Utc>> {
+    let mut conn = store.connection().await?;
+    let conflict = match attempt(&mut conn, statement, &AtomicBool::default()).await {
+        Err(conflict @ Error::Conflict { .. }) => conflict,
+        settled => return settled,
+    };
+    let select = jobs::table.find(statement.id).select(jobs::created_at);
+    match store.within_deadline(select.first(&mut conn)).await {
+        // Somebody else has its name, so it was never made.
+        Err(Error::Gone) => Err(conflict),
+        made => made,
+    }
+}
+
+/// What PostgreSQL may take for so many bytes.
+fn within(n_bytes: usize) -> Duration {
+    let seconds = u64::try_from(n_bytes / BYTES_PER_SECOND).unwrap_or(u64::MAX);
+    AT_LEAST.saturating_add(Duration::from_secs(seconds))
+}
+
+fn statement(job: NewJob) -> Create {
     let count = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
     let numbers = || (0..).take(job.chunks.len());
     let column = |of: fn(&ChunkOf) -> u32| job.chunks.iter().map(|c| count(of(c))).collect();
@@ -129,7 +274,7 @@ pub async fn create(store: &Store, job: NewJob) -> Result<DateTime<Utc>> {
         .invalid_rows
         .map(|csv| (super::payload::INVALID_ROWS, csv));
     let (payload_chunks, payloads) = stored.chain(invalid_rows).unzip();
-    let statement = Create {
+    Create {
         id: job.id,
         service_id: job.service_id,
         template_id: job.template_id,
@@ -159,9 +304,54 @@ pub async fn create(store: &Store, job: NewJob) -> Result<DateTime<Utc>> {
         chunk_rows,
         payload_chunks,
         payloads,
-    };
-    let mut conn = store.connection().await?;
-    let created: Vec<Created> = store.within_deadline(statement.load(&mut conn)).await?;
-    let created = created.into_iter().next().ok_or(crate::Error::Gone)?;
-    Ok(created.created_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_job_is_given_more_time() {
+        assert_eq!(within(1_000), Duration::from_secs(5));
+        assert_eq!(within(64 << 20), Duration::from_secs(69));
+    }
+
+    #[test]
+    fn rows_and_senders_are_not_printed() {
+        let job = NewJob {
+            id: JobId(Uuid::nil()),
+            service_id: ServiceId(Uuid::nil()),
+            template_id: TemplateId(Uuid::nil()),
+            template_version: 1,
+            api_key_id: None,
+            key_type: KeyType::Normal,
+            channel: Channel::Email,
+            lane: Lane::Bulk,
+            name: "Letters to Ada".to_owned(),
+            sender_id: None,
+            sender: Some("ada@example.org".to_owned()),
+            scheduled_for: None,
+            n_invalid_rows: 1,
+            retry_of: None,
+            trace: None,
+            storage: "postgres".to_owned(),
+            chunks: vec![ChunkOf {
+                first_row: 1,
+                last_row: 2,
+                n_rows: 2,
+                payload: Some(b"ada@example.org".to_vec()),
+            }],
+            invalid_rows: Some(b"ada@example.org".to_vec()),
+        };
+        let printed = format!("{job:?}");
+        assert!(
+            printed.contains("ChunkOf(2 rows from 1, 15 bytes)"),
+            "{printed}"
+        );
+        let bytes = format!("{:?}", b"ada".as_slice());
+        for personal in ["ada@", "Ada", bytes.trim_matches(['[', ']'])] {
+            assert!(!printed.contains(personal), "{printed}");
+        }
+    }
 }

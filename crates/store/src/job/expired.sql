@@ -6,7 +6,7 @@ JOIN jobs j ON j.created_at < c.now - interval '3 days'
 JOIN services s ON s.id = j.service_id
 WHERE j.status = ANY (c.ends)
   AND j.row_change IS NULL
-  AND greatest(j.created_at, j.scheduled_for)
-      < c.now - interval '1 day' * CASE j.channel WHEN 'sms' THEN s.sms_retention_days ELSE s.email_retention_days END
+  AND job_kept_until(j, CASE j.channel WHEN 'sms' THEN s.sms_retention_days ELSE s.email_retention_days END)
+      <= c.now
 ORDER BY j.created_at
 LIMIT $2

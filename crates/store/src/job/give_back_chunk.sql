@@ -1,7 +1,9 @@
--- A lease that nobody holds any more: until it ends, nobody takes the chunk.
+-- A lease that nobody holds any more: until it ends, nobody takes the chunk. Whoever gives a chunk back
+-- did not vanish, so its attempt does not count.
 UPDATE job_chunks k
 SET lease_token = NULL,
-    lease_until = c.now + c.wait_ms * interval '1 millisecond'
+    lease_until = c.now + c.wait_ms * interval '1 millisecond',
+    attempts = greatest(k.attempts - 1, 0)
 FROM (
     SELECT carillon_now() AS now, $1::uuid AS job_id, $2::integer AS chunk, $3::uuid AS token,
         $4::bigint AS wait_ms

@@ -1,5 +1,7 @@
 //! Reading jobs.
 
+use std::fmt;
+
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ApiKeyId, JobId, NotificationId, SenderId, ServiceId, TemplateId};
@@ -26,7 +28,7 @@ statement! {
 }
 
 /// A job as it is read.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = jobs)]
 pub struct Job {
     /// Its id.
@@ -75,6 +77,20 @@ pub struct Job {
     pub started_at: Option<DateTime<Utc>>,
     /// When its last chunk was saved.
     pub finished_at: Option<DateTime<Utc>>,
+}
+
+// Without what people wrote: its name and whom its messages are from.
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("id", &self.id)
+            .field("service_id", &self.service_id)
+            .field("status", &self.status)
+            .field("status_reason", &self.status_reason)
+            .field("row_change", &self.row_change)
+            .field("n_rows", &self.n_rows)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which jobs a page holds.

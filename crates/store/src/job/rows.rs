@@ -1,5 +1,7 @@
 //! Reading the rows of a job.
 
+use std::fmt;
+
 use carillon_core::bulk::JobRow;
 use carillon_core::id::{JobId, NotificationId};
 use carillon_core::notification::Status;
@@ -111,12 +113,21 @@ struct Failed {
 }
 
 /// A row that failed, whole, so that another job may send it again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FailedRow {
     /// Its notification: where the next page begins.
     pub id: NotificationId,
     /// The row as the file had it.
     pub row: JobRow,
+}
+
+// Which it is and not what it says.
+impl fmt::Debug for FailedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FailedRow")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A page of a job's rows in one of the statuses, after a notification, in the order of the file.

@@ -1,6 +1,8 @@
 -- Saves the rows of a chunk for whoever holds its lease, while the job may go on. That it is saved
 -- and that its rows are there is one fact. The token stays, so that the same holder may repeat it. A
--- job that was stopped takes its chunk back, or nobody could have it before the lease ends.
+-- job that was stopped takes its chunk back, or nobody could have it before the lease ends. Rows that are
+-- saved long after the job's first start, which their ids have, count as to be sent now: their time to
+-- be given up runs from here.
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::uuid AS job_id, $2::integer AS chunk, $3::uuid AS token,
         $4::uuid AS service_id, $5::uuid AS template_id, $6::uuid AS api_key_id,
@@ -26,10 +28,11 @@ WITH c AS MATERIALIZED (
     INSERT INTO notifications (
         id, service_id, template_id, api_key_id, job_id, job_row, template_version, channel, lane,
         key_type, origin, queue, recipient, normalised_recipient, reference, sender, created_at,
-        personalisation, trace_id, trace_span, dispatched_at)
+        personalisation, trace_id, trace_span, scheduled_for, dispatched_at)
     SELECT r.id, c.service_id, c.template_id, c.api_key_id, c.job_id, r.number, c.template_version,
         c.channel, c.lane, c.key_type, 'job', c.queue, r.recipient, r.normalised_recipient, r.reference,
-        c.sender, c.created_at, r.personalisation, c.trace_id, c.trace_span, c.now
+        c.sender, c.created_at, r.personalisation, c.trace_id, c.trace_span,
+        CASE WHEN c.now > c.created_at + interval '1 hour' THEN c.now END, c.now
     FROM mine, c, unnest($16::uuid[], $17::integer[], $18::text[], $19::text[], $20::text[], $21::jsonb[])
         AS r (id, number, recipient, normalised_recipient, reference, personalisation)
     ON CONFLICT (id) DO NOTHING

@@ -1,6 +1,6 @@
 -- Reads one page of messages by id and ends those that have been open since before the cutoff:
 -- never handed to a provider, or never heard of again. One that waits for a time to come, or is in
--- a worker's hands, is left for a later round.
+-- a worker's hands, or is held until its job goes on, is left for a later round.
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::text[] AS unsent, $2::text[] AS unheard,
         $3::text AS unsent_becomes, $4::text AS unheard_becomes, $5::text AS unsent_reason,
@@ -22,6 +22,7 @@ WITH c AS MATERIALIZED (
       AND n.id <= (SELECT id FROM page ORDER BY id DESC LIMIT 1)
       AND n.status = ANY (c.unsent || c.unheard)
       AND n.lease_until IS NULL
+      AND NOT (n.wait_reason IS NOT DISTINCT FROM 'job-paused' AND n.due_at > c.now)
     ORDER BY n.id
     FOR UPDATE OF n SKIP LOCKED
 ), ended AS (

@@ -1,11 +1,12 @@
 //! The marker: writes results coalesced over all tasks in hand, then settles their ids.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_runtime::{Tasks, crash_point};
 use carillon_store::Store;
 use carillon_store::notification::Marking;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::IdInHand;
 use crate::batch;
@@ -27,6 +28,8 @@ pub(crate) struct Marker {
 const BATCH: usize = 200;
 /// How long a result waits for company.
 const WAIT: Duration = Duration::from_millis(10);
+/// Statements at the same time: while one waits for the disk, the next results need not.
+const AT_ONCE: usize = 4;
 /// Results in waiting.
 const BUFFER: usize = 2_000;
 /// The wait before writing again when PostgreSQL is away.
@@ -36,15 +39,25 @@ impl Marker {
     /// Starts the marker; it ends when the last sender is gone, having written everything.
     pub fn start(store: Store, tasks: &Tasks, waker: Waker) -> Self {
         let (results, mut waiting) = mpsc::channel::<Answer>(BUFFER);
+        let writers = tasks.clone();
         tasks.spawn_essential("marker", async move {
-            while let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await {
-                let (markings, ids): (Vec<_>, Vec<_>) = batch
-                    .into_iter()
-                    .map(|answer| (answer.marking, answer.id))
-                    .unzip();
-                write(&store, &markings, &waker).await;
-                crash_point!("worker.deliver.marked");
-                ids.into_iter().for_each(IdInHand::settle);
+            let slots = Arc::new(Semaphore::new(AT_ONCE));
+            // Nobody closes the semaphore.
+            while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+                let Some(batch) = batch::next(&mut waiting, BATCH, WAIT).await else {
+                    break;
+                };
+                let (store, waker) = (store.clone(), waker.clone());
+                writers.spawn("mark", async move {
+                    let (markings, ids): (Vec<_>, Vec<_>) = batch
+                        .into_iter()
+                        .map(|answer| (answer.marking, answer.id))
+                        .unzip();
+                    write(&store, &markings, &waker).await;
+                    crash_point!("worker.deliver.marked");
+                    ids.into_iter().for_each(IdInHand::settle);
+                    drop(slot);
+                });
             }
             Ok(())
         });

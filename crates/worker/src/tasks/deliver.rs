@@ -37,6 +37,8 @@ struct Lane<'a> {
     queue: Queue,
     slots: Arc<Semaphore>,
     n_slots: usize,
+    /// Slots that are not used while more urgent lanes have work.
+    kept_back: Option<OwnedSemaphorePermit>,
     unstarted: VecDeque<Unstarted>,
 }
 
@@ -54,10 +56,12 @@ pub(crate) async fn run(cx: &Context, queue: Queue, mut tasks: mpsc::Receiver<De
         queue,
         slots,
         n_slots,
+        kept_back: None,
         unstarted: VecDeque::new(),
     };
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
+        lane.give_way();
         let want = lane.n_claimable();
         let step = tokio::select! {
             biased;
@@ -82,10 +86,39 @@ pub(crate) async fn run(cx: &Context, queue: Queue, mut tasks: mpsc::Receiver<De
 }
 
 impl Lane<'_> {
+    /// Keeps slots back while this lane is to give way, as they become free, and lets go of them
+    /// when it need not.
+    fn give_way(&mut self) {
+        let others_have_work = self.cx.deliveries.urgency.is_felt();
+        let n_used = self.queue.lane().share(self.n_slots, others_have_work);
+        let n_wanted = self.n_slots - n_used;
+        if n_wanted == 0 {
+            self.kept_back = None;
+            return;
+        }
+        let n_kept = self.n_kept_back();
+        let n_free = self.slots.available_permits();
+        let n_more = n_wanted.saturating_sub(n_kept).min(n_free);
+        let Ok(n_more) = u32::try_from(n_more) else {
+            return;
+        };
+        if let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(n_more) {
+            match &mut self.kept_back {
+                Some(kept) => kept.merge(more),
+                none => *none = Some(more),
+            }
+        }
+    }
+
+    fn n_kept_back(&self) -> usize {
+        let kept = self.kept_back.as_ref();
+        kept.map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
     /// How many slots to wait for before claiming: enough that a claim is worth its statement,
-    /// never more than a quarter, so that slots do not lie idle.
+    /// never more than a quarter of those in use, so that slots do not lie idle.
     fn n_claimable(&self) -> u32 {
-        let worthwhile = (self.n_slots / 4).max(1);
+        let worthwhile = ((self.n_slots - self.n_kept_back()) / 4).max(1);
         u32::try_from(self.unstarted.len().clamp(1, worthwhile)).unwrap_or(1)
     }
 
@@ -134,6 +167,9 @@ impl Lane<'_> {
                 break;
             };
             permits.merge(more);
+        }
+        if !self.queue.gives_way() {
+            self.cx.deliveries.urgency.note();
         }
         let n = permits.num_permits().min(self.unstarted.len());
         let starting: Vec<Unstarted> = self.unstarted.drain(..n).collect();

@@ -8,6 +8,7 @@ mod chunk;
 mod rows;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carillon_amqp::{Delivery, Outgoing};
 use carillon_core::id::JobId;
@@ -15,7 +16,7 @@ use carillon_core::job::{JobEvent, JobReason, JobStatus};
 use carillon_core::queue::Queue;
 use carillon_core::reason::QuarantineReason;
 use carillon_core::task::{MarkLane, ProcessJob, Task};
-use carillon_store::job::Claim;
+use carillon_store::job::{Claim, ClaimedChunk};
 use carillon_trace::Operation;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
@@ -28,12 +29,20 @@ use crate::patience::{self, ShuttingDown};
 use crate::quarantine;
 
 /// Tries, each ended by a crash, after which a chunk must be what crashes the workers.
-const MAX_ATTEMPTS: u64 = 20;
+const MAX_ATTEMPTS: u32 = 20;
 
 /// Runs until the consumer ends; several pieces at the same time, of one job or of many.
 pub(crate) async fn run(cx: &Context, mut tasks: mpsc::Receiver<Delivery>) {
     let slots = Arc::new(Semaphore::new(cx.settings.jobs.parallel_chunks.max(1)));
     while let Some(delivery) = tasks.recv().await {
+        // It needs no slot, but comes after what was taken out before it.
+        if delivery.task == MarkLane::NAME {
+            let cx_here = cx.clone();
+            cx.tasks.spawn("mark-lane", async move {
+                let _ = mark(&cx_here, delivery).await;
+            });
+            continue;
+        }
         let slot = cx
             .shutdown
             .run_until_cancelled(Arc::clone(&slots).acquire_owned());
@@ -47,14 +56,15 @@ pub(crate) async fn run(cx: &Context, mut tasks: mpsc::Receiver<Delivery>) {
     }
 }
 
-async fn handle(cx: &Context, delivery: Delivery) -> Result<(), ShuttingDown> {
-    if delivery.task == MarkLane::NAME {
-        if let Ok(marker) = serde_json::from_slice::<MarkLane>(&delivery.payload) {
-            mark_lane::handle(cx, &marker).await?;
-        }
-        delivery.settle();
-        return Ok(());
+async fn mark(cx: &Context, delivery: Delivery) -> Result<(), ShuttingDown> {
+    if let Ok(marker) = serde_json::from_slice::<MarkLane>(&delivery.payload) {
+        mark_lane::handle(cx, &marker).await?;
     }
+    delivery.settle();
+    Ok(())
+}
+
+async fn handle(cx: &Context, delivery: Delivery) -> Result<(), ShuttingDown> {
     let job_id = match read(&delivery) {
         Ok(task) => task.job_id,
         Err((reason, detail)) => {
@@ -65,12 +75,7 @@ async fn handle(cx: &Context, delivery: Delivery) -> Result<(), ShuttingDown> {
         }
     };
     let token = delivery.id.unwrap_or_else(carillon_core::id::mint);
-    let piece = Piece {
-        cx,
-        job_id,
-        token,
-        n_crashes: delivery.redeliveries,
-    };
+    let piece = Piece { cx, job_id, token };
     let span = carillon_trace::hop(Operation::Process, Queue::Jobs.as_str(), delivery.trace);
     piece.go_on().instrument(span).await?;
     delivery.settle();
@@ -91,8 +96,6 @@ struct Piece<'a> {
     cx: &'a Context,
     job_id: JobId,
     token: Uuid,
-    /// How often the task came back from a worker that vanished.
-    n_crashes: u64,
 }
 
 impl Piece<'_> {
@@ -105,13 +108,13 @@ impl Piece<'_> {
             None => false,
         };
         let chunks_go_on = match claim.chunk {
-            Some(_) if !claim.service_is_active => {
-                self.end(JobEvent::Cancelled, JobReason::ServiceInactive)
+            Some(chunk) if !claim.service_is_active => {
+                self.end(&chunk, JobEvent::Cancelled, JobReason::ServiceInactive)
                     .await?;
                 false
             }
-            Some(chunk) if self.n_crashes + u64::from(chunk.attempt) > MAX_ATTEMPTS => {
-                self.end(JobEvent::Failed, JobReason::CrashesWorkers)
+            Some(chunk) if chunk.attempt > MAX_ATTEMPTS => {
+                self.end(&chunk, JobEvent::Failed, JobReason::CrashesWorkers)
                     .await?;
                 false
             }
@@ -170,8 +173,14 @@ impl Piece<'_> {
         Ok(())
     }
 
-    /// Ends the job's way with a reason; whoever looks at it sees why.
-    async fn end(&self, event: JobEvent, reason: JobReason) -> Result<(), ShuttingDown> {
+    /// Ends the job's way with a reason; whoever looks at it sees why. The chunk at which it ended is
+    /// nobody's then: what follows need not wait for its lease.
+    async fn end(
+        &self,
+        chunk: &ClaimedChunk,
+        event: JobEvent,
+        reason: JobReason,
+    ) -> Result<(), ShuttingDown> {
         let end = || carillon_store::job::move_on(&self.cx.store, self.job_id, event, Some(reason));
         match patience::store(&self.cx.shutdown, "end-job", end).await? {
             Ok(_) => {
@@ -181,6 +190,6 @@ impl Piece<'_> {
             }
             Err(error) => tracing::error!(job.id = %self.job_id, %error, "cannot end a job"),
         }
-        Ok(())
+        self.give_back(chunk, Duration::ZERO).await
     }
 }

@@ -149,8 +149,8 @@ async fn read(
 fn show(template: &Parsed) -> Value {
     let personalisation: Map<String, Value> = template
         .placeholders()
-        .into_iter()
-        .map(|name| (name, json!({ "required": true })))
+        .iter()
+        .map(|name| (name.clone(), json!({ "required": true })))
         .collect();
     let row = &template.row;
     json!({

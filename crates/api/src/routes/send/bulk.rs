@@ -29,7 +29,7 @@ use super::recipient;
 use super::template::Usable;
 use crate::auth::{self, Principal};
 use crate::error::NotifyError;
-use crate::jobs::{Held, NoMemory, Payload};
+use crate::jobs::{Held, NoMemory, Payload, TooManyUploads};
 use crate::state::State;
 use body::Body;
 use feed::{Feeder, feed};
@@ -51,6 +51,12 @@ pub(crate) async fn create(
     let now = carillon_core::clock::now();
     let limit = state.settings.jobs.body_limit_bytes;
     let body = Body::open(&request, payload, packing, limit)?;
+    // Both are held until the job is made.
+    let _upload = state
+        .jobs
+        .uploads
+        .begin(principal.access.service.id)
+        .await?;
     let mut held = state.jobs.memory.hold().await?;
 
     let (fields, source) = match form {
@@ -78,7 +84,6 @@ pub(crate) async fn create(
     };
     let bulk = Bulk::check(&state, principal, fields).await?;
     let packer = bulk.packer(on_invalid, &state);
-    // Held until the job is made.
     let (payload, _held) = source.pack(packer, held).await?;
     let job = state.jobs.create(bulk.job(&payload), payload).await?;
     let data = answer::data(&job, &bulk.principal.access);
@@ -233,6 +238,12 @@ impl Coming {
                 return Ok(());
             }
         }
+    }
+}
+
+impl From<TooManyUploads> for NotifyError {
+    fn from(error: TooManyUploads) -> Self {
+        Self::too_many(format!("{error}. Please try again in a few seconds"))
     }
 }
 

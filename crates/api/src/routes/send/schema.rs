@@ -5,6 +5,11 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
+/// Names of fields that are not known that an answer tells.
+const SHOWN_NAMES: usize = 10;
+/// Most characters of each that it tells.
+const SHOWN_CHARACTERS: usize = 60;
+
 /// Takes fields out of a JSON object and gathers what is wrong.
 pub(super) struct Fields {
     map: Map<String, Value>,
@@ -113,20 +118,9 @@ impl Fields {
 
     /// Ends: what was not taken is not known, and any violation refuses the request.
     pub fn close(mut self) -> Result<(), Vec<String>> {
-        let unknown: Vec<_> = self.map.keys().map(String::as_str).collect();
-        match unknown.as_slice() {
-            [] => {}
-            [one] => {
-                let text = format!("Additional properties are not allowed ({one} was unexpected)");
-                self.violations.push(text);
-            }
-            many => {
-                let text = format!(
-                    "Additional properties are not allowed ({} were unexpected)",
-                    many.join(", ")
-                );
-                self.violations.push(text);
-            }
+        if let Some(unexpected) = unexpected(&self.map) {
+            let text = format!("Additional properties are not allowed ({unexpected} unexpected)");
+            self.violations.push(text);
         }
         if self.violations.is_empty() {
             Ok(())
@@ -134,6 +128,21 @@ impl Fields {
             Err(self.violations)
         }
     }
+}
+
+/// The first names of fields that are not known, with their verb; none if there are none.
+fn unexpected(map: &Map<String, Value>) -> Option<String> {
+    let shown = |name: &String| name.chars().take(SHOWN_CHARACTERS).collect::<String>();
+    let mut names: Vec<String> = map.keys().take(SHOWN_NAMES).map(shown).collect();
+    let verb = match map.len() {
+        0 => return None,
+        1 => "was",
+        _ => "were",
+    };
+    if map.len() > SHOWN_NAMES {
+        names.push(format!("{} more", map.len() - SHOWN_NAMES));
+    }
+    Some(format!("{} {verb}", names.join(", ")))
 }
 
 /// A value as Notify's errors show it: Python's spelling without the quotes.
@@ -183,6 +192,19 @@ mod tests {
                 "Additional properties are not allowed (x, y were unexpected)",
             ]
         );
+    }
+
+    #[test]
+    fn of_many_names_that_are_not_known_the_first_are_told_and_none_at_length() {
+        let names = std::iter::once("w".repeat(1_000)).chain((0..30).map(|n| format!("x{n:02}")));
+        let map = names.map(|name| (name, json!(1))).collect();
+        let told = Fields::of(map, Vec::new()).close().unwrap_err();
+        let long = "w".repeat(60);
+        let names = "x00, x01, x02, x03, x04, x05, x06, x07, x08";
+        let text = format!(
+            "Additional properties are not allowed ({long}, {names}, 21 more were unexpected)"
+        );
+        assert_eq!(told, [text]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The template of a send request: cached, parsed once per version.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use carillon_core::channel::Channel;
@@ -21,6 +22,7 @@ pub(crate) struct Parsed {
     /// Empty for a text message.
     subject: Template,
     body: Template,
+    placeholders: Vec<String>,
     /// Whatever the values are, something is left to send.
     is_never_empty: bool,
 }
@@ -69,35 +71,35 @@ impl Parsed {
             .segments()
             .iter()
             .any(|segment| matches!(segment, Segment::Text(text) if !text.trim().is_empty()));
+        let mut seen = HashSet::new();
+        let placeholders = [&subject, &body]
+            .into_iter()
+            .flat_map(Template::placeholders)
+            .filter(|name| seen.insert(comparable_name(name)))
+            .cloned()
+            .collect();
         Self {
             row,
             subject,
             body,
+            placeholders,
             is_never_empty,
         }
     }
 
     /// The placeholders of subject and body, in order, each once.
-    pub fn placeholders(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for template in [&self.subject, &self.body] {
-            for name in template.placeholders() {
-                let is_known = names
-                    .iter()
-                    .any(|known| comparable_name(known) == comparable_name(name));
-                if !is_known {
-                    names.push(name.clone());
-                }
-            }
-        }
-        names
+    pub fn placeholders(&self) -> &[String] {
+        &self.placeholders
     }
 
     /// The placeholders without a value, in order, each once.
     pub fn missing(&self, values: &Personalisation) -> Vec<String> {
-        let mut names = self.placeholders();
-        names.retain(|name| values.get(name).is_none());
-        names
+        let is_missing = |name: &&String| values.get(name).is_none();
+        self.placeholders
+            .iter()
+            .filter(is_missing)
+            .cloned()
+            .collect()
     }
 
     /// Fills in the values, checking what can be checked before anything is sent.
@@ -106,6 +108,11 @@ impl Parsed {
         if !missing.is_empty() {
             return Err(Unfillable::Missing(missing));
         }
+        self.filled(values)
+    }
+
+    /// What [`Parsed::fill`] does once no value is missing.
+    fn filled(&self, values: &Personalisation) -> Result<Filled, Unfillable> {
         let filled = self.show(values);
         let n = filled.body.chars().count();
         if self.row.channel == Channel::Sms && n > sms::MAX_CHARACTERS {
@@ -117,17 +124,13 @@ impl Parsed {
         Ok(filled)
     }
 
-    /// Checks what [`Parsed::fill`] does, but writes nothing that need not be looked at: for many
-    /// messages of one template.
-    pub fn check(&self, values: &Personalisation) -> Result<(), Unfillable> {
+    /// Checks what [`Parsed::fill`] does of values of which none is missing, but writes nothing that
+    /// need not be looked at: for many messages of one template.
+    pub fn check_filled(&self, values: &Personalisation) -> Result<(), Unfillable> {
         if self.row.channel == Channel::Email && self.is_never_empty {
-            let missing = self.missing(values);
-            return match missing.is_empty() {
-                true => Ok(()),
-                false => Err(Unfillable::Missing(missing)),
-            };
+            return Ok(());
         }
-        self.fill(values).map(drop)
+        self.filled(values).map(drop)
     }
 
     /// The e-mail as it is sent, with what values there are.

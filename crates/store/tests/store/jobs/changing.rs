@@ -9,7 +9,7 @@ use carillon_core::reason::Reason;
 use carillon_core::task::SaveNotification;
 use carillon_core::timeline::TimelineEvent;
 use carillon_store::health;
-use carillon_store::job::{RowsChanged, rows_are_changed};
+use carillon_store::job::{RowsChanged, rows_are_changed, went_on_late};
 use carillon_store::notification::{Marking, claim, mark, relay, rescue_lost, time_out};
 use serde_json::json;
 use uuid::Uuid;
@@ -23,6 +23,7 @@ const fn changed(n_changed: i64, n_in_hand: i64) -> RowsChanged {
     RowsChanged {
         n_changed,
         n_in_hand,
+        goes_on: n_changed > 0,
         n_callback_events: 0,
     }
 }
@@ -391,7 +392,100 @@ async fn rows_of_a_stopped_job_are_not_claimed_even_before_they_are_changed() {
 }
 
 #[tokio::test]
-async fn rows_that_are_held_for_longer_than_any_message_may_be_open_end_and_stay_ended() {
+async fn a_pass_over_many_rows_goes_on_where_the_last_page_ended_and_ends_with_one_from_the_first()
+{
+    let given = given_service().await;
+    let (job_id, ids) = given.finished(1, 6).await;
+    let in_hand = given.claimed(ids[0]).await;
+    given.moved(job_id, JobEvent::Cancelled).await;
+    for expected in [2, 2] {
+        let page = given.change(job_id, RowChange::Cancel, 2).await;
+        assert_eq!(page.n_changed, expected);
+    }
+    // Behind the page, and before it: it comes back.
+    mark(&given, &[failed(ids[0], in_hand)], "worker")
+        .await
+        .unwrap();
+    let after = "SELECT count(*) FROM jobs WHERE row_change_after IS NOT NULL";
+    assert_eq!(given.database.number(after).await, 1);
+    let last = given.change(job_id, RowChange::Cancel, 2).await;
+    assert_eq!(last, changed(1, 0));
+    assert_eq!(given.database.number(after).await, 0);
+    let again = given.change(job_id, RowChange::Cancel, 2).await;
+    assert_eq!(again, changed(1, 0), "it begins at the first row again");
+    assert_eq!(
+        given.change(job_id, RowChange::Cancel, 2).await,
+        changed(0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_last_page_that_is_full_is_followed_by_a_pass_from_the_first_row() {
+    let given = given_service().await;
+    let (job_id, _) = given.finished(1, 4).await;
+    given.moved(job_id, JobEvent::Cancelled).await;
+    for expected in [2, 2] {
+        let page = given.change(job_id, RowChange::Cancel, 2).await;
+        assert_eq!(page, changed(expected, 0));
+    }
+    let beyond = given.change(job_id, RowChange::Cancel, 2).await;
+    assert!(beyond.goes_on && beyond.n_changed == 0, "{beyond:?}");
+    assert_eq!(
+        given.change(job_id, RowChange::Cancel, 2).await,
+        changed(0, 0)
+    );
+}
+
+#[tokio::test]
+async fn what_was_on_its_way_while_the_job_was_paused_for_a_moment_is_sent_on_by_its_release() {
+    let given = given_service().await;
+    let job_id = given.create(job(2, 2)).await;
+    let ids = given.save_rows(&given.chunk(job_id).await).await.ids;
+    given.moved(job_id, JobEvent::Paused).await;
+    // Whoever took them out of the queue was refused.
+    assert_eq!(n_claimable(&given, &ids).await, 0);
+    given.moved(job_id, JobEvent::Resumed).await;
+    let later = given.save_rows(&given.chunk(job_id).await).await.ids;
+    assert_eq!(
+        given.change(job_id, RowChange::Release, 100).await,
+        changed(2, 0)
+    );
+    let relayed = relay(&given, 100).await.unwrap();
+    assert_eq!(
+        relayed.iter().map(|row| row.id).collect::<Vec<_>>(),
+        ids,
+        "and not what was saved since"
+    );
+    assert_eq!(
+        given.change(job_id, RowChange::Release, 100).await,
+        changed(0, 0),
+        "once"
+    );
+    assert_eq!(n_claimable(&given, &ids).await, 2);
+    assert_eq!(n_claimable(&given, &later).await, 2);
+}
+
+/// Ends what has been open for three days; how many rows.
+async fn n_timed_out(given: &Given) -> i64 {
+    let cutoff = health::now(given).await.expect("PostgreSQL answers") - DAY * 3;
+    let late = went_on_late(given, cutoff - DAY * 5).await;
+    let mut spans = late.expect("PostgreSQL answers");
+    spans.push((
+        NotificationId::lower_bound(cutoff - DAY * 5),
+        NotificationId::lower_bound(cutoff),
+    ));
+    let mut n_ended = 0;
+    for span in spans {
+        let page = time_out(given, span, cutoff, 100).await;
+        n_ended += page
+            .expect("PostgreSQL answers")
+            .map_or(0, |page| page.n_ended);
+    }
+    n_ended
+}
+
+#[tokio::test]
+async fn rows_that_are_held_wait_for_as_long_as_the_job_does_and_their_time_begins_anew() {
     let given = given_service().await;
     let (job_id, ids) = given.finished(1, 2).await;
     given.moved(job_id, JobEvent::Paused).await;
@@ -400,27 +494,50 @@ async fn rows_that_are_held_for_longer_than_any_message_may_be_open_end_and_stay
         .await
         .unwrap();
     given.database.advance_clock(DAY * 4).await;
-    let cutoff = health::now(&given).await.unwrap() - DAY * 3;
-    let span = (
-        NotificationId::lower_bound(cutoff - DAY * 5),
-        NotificationId::lower_bound(cutoff),
-    );
-    let page = time_out(&given, span, cutoff, 100).await.unwrap();
-    assert_eq!(page.map(|page| page.n_ended), Some(2));
+    assert_eq!(n_timed_out(&given).await, 0);
     given.moved(job_id, JobEvent::Resumed).await;
     assert_eq!(
         given.change(job_id, RowChange::Release, 100).await,
-        changed(0, 0)
+        changed(2, 0)
     );
+    assert_eq!(relay(&given, 100).await.unwrap().len(), 2);
+    given.database.advance_clock(DAY * 2).await;
+    assert_eq!(n_timed_out(&given).await, 0);
+    given.database.advance_clock(DAY + DAY / 24).await;
+    assert_eq!(n_timed_out(&given).await, 2);
     for id in &ids {
-        assert_eq!(
-            given.row(*id).await,
-            "technical-failure attempts=0 completed"
-        );
         assert_eq!(
             given.timeline(*id).await,
             ["accepted", "held job-paused", "failed never-sent"]
         );
     }
-    assert_eq!(n_claimable(&given, &ids).await, 0);
+}
+
+#[tokio::test]
+async fn rows_that_are_saved_long_after_the_start_have_three_days_from_then_on() {
+    for days_late in [4, 20] {
+        let given = given_service().await;
+        let job_id = given.create(job(2, 1)).await;
+        given.save_rows(&given.chunk(job_id).await).await;
+        given.moved(job_id, JobEvent::Paused).await;
+        given.database.advance_clock(DAY * days_late).await;
+        given.moved(job_id, JobEvent::Resumed).await;
+        let late = given.save_rows(&given.chunk(job_id).await).await.ids[0];
+        let token = given.claimed(late).await;
+        mark(&given, &[accepted(late, token)], "worker")
+            .await
+            .unwrap();
+        n_timed_out(&given).await;
+        assert!(given.row(late).await.starts_with("sending"), "{days_late}");
+        given.database.advance_clock(DAY * 2).await;
+        n_timed_out(&given).await;
+        assert!(given.row(late).await.starts_with("sending"), "{days_late}");
+        given.database.advance_clock(DAY + DAY / 24).await;
+        n_timed_out(&given).await;
+        let ended = given.row(late).await;
+        assert!(
+            ended.starts_with("temporary-failure"),
+            "{days_late}: {ended}"
+        );
+    }
 }

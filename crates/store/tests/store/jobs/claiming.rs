@@ -152,14 +152,21 @@ async fn the_same_token_gets_its_chunk_back_even_when_it_is_saved() {
     let given = given_service().await;
     let job_id = given.create(job(3, 2)).await;
     let token = Uuid::new_v4();
-    for _ in 0..3 {
+    // Each time the worker vanished that had it.
+    for attempt in 1..4 {
         let chunk = given.claim_under(job_id, token).await.chunk.unwrap();
-        assert_eq!((chunk.chunk, chunk.attempt), (0, 1));
+        assert_eq!((chunk.chunk, chunk.attempt), (0, attempt));
     }
     let chunk = given.claim_under(job_id, token).await.chunk.unwrap();
     assert_eq!(given.save_rows(&chunk).await.n_new, 2);
-    let saved = given.claim_under(job_id, token).await.chunk.unwrap();
-    assert_eq!((saved.chunk, saved.attempt), (0, 1));
+    for _ in 0..2 {
+        let saved = given.claim_under(job_id, token).await.chunk.unwrap();
+        assert_eq!(
+            (saved.chunk, saved.attempt),
+            (0, 4),
+            "it did not crash them"
+        );
+    }
     // Also when it was the last of the job.
     given.save_all(job_id).await;
     assert!(finish(&given, job_id).await.unwrap());
@@ -192,7 +199,7 @@ async fn a_token_whose_chunk_another_looks_at_waits_for_it_and_takes_no_second_o
     };
     let (claim, ()) = tokio::join!(given.claim_under(job_id, token), looked);
     let chunk = claim.chunk.expect("it is the token's");
-    assert_eq!((chunk.chunk, chunk.attempt), (0, 1));
+    assert_eq!((chunk.chunk, chunk.attempt), (0, 2));
     assert_eq!(given.chunk(job_id).await.chunk, 1);
 }
 
@@ -231,7 +238,11 @@ async fn a_chunk_that_was_given_back_is_free_when_the_wait_is_over() {
     assert!(!given.save_rows(&chunk).await.is_ours);
     given.database.advance_clock(SECOND * 11).await;
     let again = given.chunk(job_id).await;
-    assert_eq!((again.chunk, again.attempt), (0, 2));
+    assert_eq!(
+        (again.chunk, again.attempt),
+        (0, 1),
+        "it was tried by nobody"
+    );
     // It is another's now.
     give_back_chunk(&given, &chunk, Duration::ZERO)
         .await
@@ -263,5 +274,96 @@ async fn a_job_that_may_not_go_on_gives_no_chunk() {
             assert_eq!(claim.status, *status);
             assert_eq!(claim.row_change, Some(RowChange::Cancel));
         }
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_is_away_for_long_does_not_count_against_a_chunk() {
+    let given = given_service().await;
+    let job_id = given.create(job(1, 1)).await;
+    for _ in 0..50 {
+        let chunk = given.chunk(job_id).await;
+        assert_eq!(chunk.attempt, 1);
+        give_back_chunk(&given, &chunk, SECOND).await.unwrap();
+        given.database.advance_clock(SECOND * 2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_let_go_on_begins_anew_with_chunks_that_nobody_holds() {
+    let given = given_service().await;
+    let job_id = given.create(job(3, 1)).await;
+    given.save_rows(&given.chunk(job_id).await).await;
+    let token = Uuid::new_v4();
+    for _ in 0..21 {
+        given.claim_under(job_id, token).await;
+    }
+    let held = given.chunk(job_id).await;
+    given.moved(job_id, JobEvent::Failed).await;
+    given.moved(job_id, JobEvent::Resumed).await;
+    // Without waiting for a lease.
+    for number in 1..3 {
+        let chunk = given.chunk(job_id).await;
+        assert_eq!((chunk.chunk, chunk.attempt), (number, 1));
+    }
+    assert!(!given.save_rows(&held).await.is_ours);
+    assert_eq!(
+        given.count("job_chunks WHERE saved_at IS NOT NULL").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn stopping_a_job_takes_no_chunk_away() {
+    let given = given_service().await;
+    let job_id = given.create(job(1, 1)).await;
+    let held = given.chunk(job_id).await;
+    given.moved(job_id, JobEvent::Paused).await;
+    let lease = format!("job_chunks WHERE lease_token = '{}'", held.token);
+    assert_eq!(given.count(&lease).await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_loses_the_race_against_a_pause_leaves_no_lease() {
+    let given = given_service().await;
+    let job_id = given.create(job(1, 1)).await;
+    // The claim sees a pending job and waits for its row; then it is paused.
+    let other = given.database.client().await;
+    let pause = format!("BEGIN; UPDATE jobs SET status = 'paused' WHERE id = '{job_id}'");
+    other.batch_execute(&pause).await.unwrap();
+    let paused = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("the claim waits", LEASE, async || {
+            (given.database.number(waiting).await > 0).then_some(())
+        })
+        .await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (claim, ()) = tokio::join!(given.claim_under(job_id, Uuid::new_v4()), paused);
+    assert!(claim.chunk.is_none());
+    assert_eq!(claim.status, JobStatus::Paused);
+    assert_eq!(
+        given
+            .count("job_chunks WHERE lease_token IS NOT NULL")
+            .await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn what_is_claimed_is_named_and_not_shown() {
+    let given = given_service().await;
+    let mailing = NewJob {
+        sender: Some("ada@example.org".to_owned()),
+        name: "For Ada".to_owned(),
+        ..job(1, 1)
+    };
+    let job_id = given.create(mailing).await;
+    let claim = given.claim_under(job_id, Uuid::new_v4()).await;
+    let job = read(&given, job_id).await.unwrap();
+    for shown in [format!("{claim:?}"), format!("{job:?}")] {
+        assert!(shown.contains(&job_id.to_string()), "{shown}");
+        assert!(!shown.contains("ada@") && !shown.contains("Ada"), "{shown}");
     }
 }

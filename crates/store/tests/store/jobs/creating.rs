@@ -118,7 +118,7 @@ async fn a_job_of_a_service_that_is_not_there_leaves_nothing() {
         service_id: ServiceId(id::mint()),
         ..job(3, 2)
     };
-    let gone = create(&given, strange).await;
+    let gone = create(&given, strange).await.map_err(|error| error.cause);
     assert!(matches!(gone, Err(Error::Gone)), "{gone:?}");
     assert_nothing(&given).await;
 }
@@ -141,7 +141,7 @@ async fn a_job_that_postgresql_never_takes_leaves_nothing() {
         ..job(1, 1)
     };
     for poison in [without_rows, with_an_empty_chunk, nameless, unstorable] {
-        let refused = create(&given, poison).await;
+        let refused = create(&given, poison).await.map_err(|error| error.cause);
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
         assert_nothing(&given).await;
     }
@@ -160,7 +160,7 @@ async fn a_job_made_again_is_a_conflict_and_stays_as_it_is() {
         ..again
     };
     let job_id = given.create(first).await;
-    let conflict = create(&given, again).await;
+    let conflict = create(&given, again).await.map_err(|error| error.cause);
     assert!(
         matches!(conflict, Err(Error::Conflict { .. })),
         "{conflict:?}"

@@ -76,7 +76,7 @@ async fn change(given: &Given, job_id: JobId) {
     let changed = change_rows(given, job_id, change, 4)
         .await
         .expect("PostgreSQL answers");
-    if (changed.n_changed, changed.n_in_hand) == (0, 0) {
+    if !changed.goes_on && changed.n_in_hand == 0 {
         rows_are_changed(given, job_id, change)
             .await
             .expect("PostgreSQL answers");
@@ -149,7 +149,7 @@ async fn let_it_end(given: &Given, job_id: JobId) {
     given.save_all(job_id).await;
     finish(given, job_id).await.expect("PostgreSQL answers");
     let change = RowChange::Release;
-    while given.change(job_id, change, 4).await.n_changed > 0 {}
+    while given.change(job_id, change, 4).await.goes_on {}
     rows_are_changed(given, job_id, change)
         .await
         .expect("PostgreSQL answers");

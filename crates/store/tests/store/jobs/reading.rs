@@ -258,6 +258,7 @@ async fn rows_that_another_job_took_up_are_known_unless_they_were_cancelled_unse
     given.finished(1, 2).await;
     let again = |numbers: &[u32]| NewJob {
         retry_of: Some(job.id),
+        name: format!("November, {numbers:?}"),
         ..job_of(&[numbers])
     };
     let first = given.create(again(&[6])).await;

@@ -5,10 +5,14 @@ use std::time::Duration;
 use carillon_core::channel::Channel;
 use carillon_core::job::{JobEvent, JobStatus, RowChange};
 use carillon_store::health;
-use carillon_store::job::{NewJob, expired, remove_expired, rows_are_changed};
+use carillon_store::job::outside::{self, Stray};
+use carillon_store::job::{
+    NewJob, expired, finish, remove_expired, rows_are_changed, withdraw_expired,
+};
+use carillon_test_support::eventually;
 
 use super::given::{given_service, job};
-use crate::given::Given;
+use crate::given::{Given, LEASE};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -22,7 +26,7 @@ async fn keep(given: &Given, email_days: i32, sms_days: i32) {
 /// The expired jobs, in no order, as where their payload is.
 async fn expired_storages(given: &Given) -> Vec<String> {
     let found = expired(given, 100).await.expect("PostgreSQL answers");
-    let mut storages: Vec<_> = found.into_iter().map(|(_, storage)| storage).collect();
+    let mut storages: Vec<_> = found.into_iter().map(|job| job.storage).collect();
     storages.sort();
     storages
 }
@@ -72,8 +76,7 @@ async fn only_jobs_that_nothing_is_done_to_are_removed() {
         given.database.execute(&set).await;
     }
     given.database.advance_clock(DAY * 8).await;
-    let mut ends = vec!["cancelled", "error", "finished", "paused"];
-    ends.push("sending limits exceeded");
+    let ends = ["cancelled", "error", "finished", "sending limits exceeded"];
     assert_eq!(expired_storages(&given).await, ends);
 }
 
@@ -121,7 +124,7 @@ async fn the_oldest_come_first_and_no_more_than_are_asked_for() {
     }
     given.database.advance_clock(DAY * 8).await;
     let found = expired(&given, 2).await.unwrap();
-    let ids: Vec<_> = found.into_iter().map(|(id, _)| id).collect();
+    let ids: Vec<_> = found.into_iter().map(|job| job.id).collect();
     assert_eq!(ids, jobs[..2]);
 }
 
@@ -130,8 +133,13 @@ async fn a_removed_job_takes_its_chunks_and_payload_along_and_leaves_its_message
     let given = given_service().await;
     let (old, ids) = given.finished(3, 2).await;
     let (other, _) = given.finished(2, 2).await;
-    assert_eq!(remove_expired(&given, &[old]).await.unwrap(), 1);
-    assert_eq!(remove_expired(&given, &[old]).await.unwrap(), 0);
+    let keep =
+        format!("UPDATE jobs SET updated_at = updated_at + interval '1 day' WHERE id = '{other}'");
+    given.database.execute(&keep).await;
+    given.database.advance_clock(DAY * 7).await;
+    assert!(remove_expired(&given, old).await.unwrap());
+    assert!(!remove_expired(&given, old).await.unwrap());
+    assert!(!remove_expired(&given, other).await.unwrap());
     assert_eq!(given.job_row(old).await, "gone");
     assert_eq!(
         given.job_row(other).await,
@@ -141,4 +149,141 @@ async fn a_removed_job_takes_its_chunks_and_payload_along_and_leaves_its_message
     assert_eq!(given.count("job_payloads").await, 2);
     assert_eq!(given.count("notifications").await, 10);
     assert_eq!(given.row(ids[0]).await, "created attempts=0 on-its-way");
+}
+
+#[tokio::test]
+async fn a_job_that_was_let_go_on_after_it_was_found_is_not_removed() {
+    let given = given_service().await;
+    let job_id = given.create(job(2, 1)).await;
+    given.chunk(job_id).await;
+    given.moved(job_id, JobEvent::Failed).await;
+    given.database.advance_clock(DAY * 8).await;
+    assert_eq!(expired_storages(&given).await, ["postgres"]);
+    given.moved(job_id, JobEvent::Resumed).await;
+    assert!(!remove_expired(&given, job_id).await.unwrap());
+    // Nor when the removal waits for whoever does it.
+    rows_are_changed(&given, job_id, RowChange::Release)
+        .await
+        .unwrap();
+    given.moved(job_id, JobEvent::Failed).await;
+    given.database.advance_clock(DAY * 10).await;
+    assert_eq!(expired_storages(&given).await, ["postgres"]);
+    let other = given.database.client().await;
+    let resume = format!("BEGIN; UPDATE jobs SET status = 'in progress' WHERE id = '{job_id}'");
+    other.batch_execute(&resume).await.unwrap();
+    let resumed = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("the removal waits", LEASE, async || {
+            (given.database.number(waiting).await > 0).then_some(())
+        })
+        .await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    let (removed, ()) = tokio::join!(remove_expired(&given, job_id), resumed);
+    assert!(!removed.unwrap());
+    assert_eq!(given.save_all(job_id).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_that_went_on_late_is_kept_from_then_on() {
+    let given = given_service().await;
+    let job_id = given.create(job(1, 1)).await;
+    given.chunk(job_id).await;
+    given.moved(job_id, JobEvent::Failed).await;
+    given.database.advance_clock(DAY * 6).await;
+    given.moved(job_id, JobEvent::Resumed).await;
+    given.save_all(job_id).await;
+    rows_are_changed(&given, job_id, RowChange::Release)
+        .await
+        .unwrap();
+    assert!(finish(&given, job_id).await.unwrap());
+    given.database.advance_clock(DAY * 7).await;
+    assert_eq!(expired_storages(&given).await, [""; 0]);
+    given.database.advance_clock(DAY * 2).await;
+    assert_eq!(expired_storages(&given).await, ["postgres"]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_paused_for_too_long_ends_what_it_holds_before_it_goes() {
+    let given = given_service().await;
+    let (job_id, ids) = given.finished(1, 2).await;
+    given.moved(job_id, JobEvent::Paused).await;
+    given.change(job_id, RowChange::Hold, 100).await;
+    rows_are_changed(&given, job_id, RowChange::Hold)
+        .await
+        .unwrap();
+    given.database.advance_clock(DAY * 6).await;
+    assert_eq!(withdraw_expired(&given).await.unwrap(), 0);
+    given.database.advance_clock(DAY * 2).await;
+    assert_eq!(withdraw_expired(&given).await.unwrap(), 1);
+    assert_eq!(withdraw_expired(&given).await.unwrap(), 0);
+    assert_eq!(
+        given.job_row(job_id).await,
+        "cancelled reason=expired change=cancel started finished to-send-on open=0"
+    );
+    assert_eq!(expired_storages(&given).await, [""; 0]);
+    assert!(!remove_expired(&given, job_id).await.unwrap());
+    assert_eq!(
+        given.change(job_id, RowChange::Cancel, 100).await.n_changed,
+        2
+    );
+    rows_are_changed(&given, job_id, RowChange::Cancel)
+        .await
+        .unwrap();
+    assert_eq!(expired_storages(&given).await, ["postgres"]);
+    assert!(remove_expired(&given, job_id).await.unwrap());
+    assert_eq!(given.row(ids[0]).await, "cancelled attempts=0 completed");
+}
+
+async fn strays(given: &Given) -> Vec<Stray> {
+    outside::strays(given, None, 100)
+        .await
+        .expect("PostgreSQL answers")
+}
+
+#[tokio::test]
+async fn what_lies_outside_of_a_removed_job_is_noted_until_it_is_gone_too() {
+    let given = given_service().await;
+    let storage = "file:///objects";
+    let mailing = NewJob {
+        storage: storage.to_owned(),
+        ..job(1, 1)
+    };
+    outside::note(&given, mailing.id, storage).await.unwrap();
+    let job_id = given.create(mailing).await;
+    given.moved(job_id, JobEvent::Cancelled).await;
+    rows_are_changed(&given, job_id, RowChange::Cancel)
+        .await
+        .unwrap();
+    given.database.advance_clock(DAY * 8).await;
+    assert_eq!(strays(&given).await, [], "it is a job's");
+    assert_eq!(given.count("job_payloads_outside").await, 0);
+    assert!(remove_expired(&given, job_id).await.unwrap());
+    let stray = Stray {
+        id: job_id,
+        storage: storage.to_owned(),
+    };
+    assert_eq!(strays(&given).await, [stray]);
+    outside::forget(&given, job_id).await.unwrap();
+    assert_eq!(strays(&given).await, []);
+}
+
+#[tokio::test]
+async fn what_was_stored_for_a_job_that_was_never_made_is_found_after_a_while() {
+    let given = given_service().await;
+    let ids: Vec<_> = (0..3).map(|_| job(1, 1).id).collect();
+    for id in &ids {
+        outside::note(&given, *id, "s3://mailings").await.unwrap();
+    }
+    given
+        .database
+        .advance_clock(Duration::from_secs(3_000))
+        .await;
+    assert_eq!(strays(&given).await, []);
+    given.database.advance_clock(Duration::from_secs(700)).await;
+    let found: Vec<_> = strays(&given).await.into_iter().map(|job| job.id).collect();
+    assert_eq!(found, ids);
+    let page = outside::strays(&given, Some(ids[0]), 1).await.unwrap();
+    assert_eq!(page[0].id, ids[1]);
 }

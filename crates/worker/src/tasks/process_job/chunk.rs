@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use carillon_amqp::Outgoing;
-use carillon_core::bulk::{JobRow, read_chunk};
+use carillon_core::bulk::{ChunkError, JobRow, read_chunk};
 use carillon_core::id::NotificationId;
 use carillon_core::job::{JobEvent, JobReason};
 use carillon_core::queue::Queue;
@@ -32,11 +32,11 @@ impl Piece<'_> {
         let rows = match self.rows(&chunk).await {
             Ok(rows) => rows,
             Err(NotSaved::Never(reason)) => {
-                self.end(JobEvent::Failed, reason).await?;
+                self.end(&chunk, JobEvent::Failed, reason).await?;
                 return Ok(false);
             }
             Err(NotSaved::NotNow) => {
-                self.give_back(&chunk).await?;
+                self.give_back(&chunk, PAYLOAD_AWAY_FOR).await?;
                 return Ok(false);
             }
         };
@@ -77,8 +77,12 @@ impl Piece<'_> {
             })?
             .ok_or(NotSaved::Never(JobReason::PayloadMissing))?;
         let rows = read_chunk(&payload).map_err(|error| {
-            tracing::error!(job.id = %self.job_id, chunk = chunk.chunk, %error, "a chunk is damaged");
-            NotSaved::Never(JobReason::PayloadUnreadable)
+            tracing::error!(job.id = %self.job_id, chunk = chunk.chunk, %error, "cannot read what a chunk holds");
+            match error {
+                // Somebody newer wrote it, and somebody newer will read it.
+                ChunkError::UnknownFormat(_) => NotSaved::NotNow,
+                _ => NotSaved::Never(JobReason::PayloadUnreadable),
+            }
         })?;
         if rows.len() != usize::try_from(chunk.n_rows).unwrap_or(usize::MAX) {
             return Err(NotSaved::Never(JobReason::PayloadUnreadable));
@@ -96,16 +100,19 @@ impl Piece<'_> {
             Ok(saved) => Ok(Some(saved)),
             Err(error) => {
                 tracing::error!(job.id = %self.job_id, chunk = chunk.chunk, %error, "a chunk is refused");
-                self.end(JobEvent::Failed, JobReason::RefusedByDatabase)
+                self.end(chunk, JobEvent::Failed, JobReason::RefusedByDatabase)
                     .await?;
                 Ok(None)
             }
         }
     }
 
-    async fn give_back(&self, chunk: &ClaimedChunk) -> Result<(), ShuttingDown> {
-        let give_back =
-            || carillon_store::job::give_back_chunk(&self.cx.store, chunk, PAYLOAD_AWAY_FOR);
+    pub(super) async fn give_back(
+        &self,
+        chunk: &ClaimedChunk,
+        wait: Duration,
+    ) -> Result<(), ShuttingDown> {
+        let give_back = || carillon_store::job::give_back_chunk(&self.cx.store, chunk, wait);
         if let Err(error) = patience::store(&self.cx.shutdown, "give-back-chunk", give_back).await?
         {
             tracing::warn!(job.id = %self.job_id, %error, "cannot give a chunk back; its lease ends");

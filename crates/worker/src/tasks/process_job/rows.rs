@@ -7,15 +7,23 @@ use carillon_store::job::{change_rows, rows_are_changed};
 use super::Piece;
 use crate::patience::{self, ShuttingDown};
 
-/// Rows of one statement: many, for each begins to look at the first row of the job.
+/// Rows of one statement.
 const PAGE: i64 = 10_000;
+/// Fewer are never worth a statement.
+const SMALLEST_PAGE: i64 = 500;
 
 impl Piece<'_> {
     /// Changes a page of rows; whether there may be more. Those in a worker's hands are looked at
     /// again when the poller sends the job on.
     pub(super) async fn change_rows(&self, change: RowChange) -> Result<bool, ShuttingDown> {
         let (store, shutdown) = (&self.cx.store, &self.cx.shutdown);
-        let page = || change_rows(store, self.job_id, change, PAGE);
+        // What failed may have taken too long: the next try is a smaller one.
+        let mut next_page = PAGE;
+        let page = || {
+            let limit = next_page;
+            next_page = smaller(limit);
+            change_rows(store, self.job_id, change, limit)
+        };
         let changed = match patience::store(shutdown, "change-job-rows", page).await? {
             Ok(changed) => changed,
             Err(error) => {
@@ -30,6 +38,8 @@ impl Piece<'_> {
         if changed.n_changed > 0 {
             metrics::counter!("carillon_job_rows_changed_total", "change" => change.as_str())
                 .increment(changed.n_changed.unsigned_abs());
+        }
+        if changed.goes_on {
             return Ok(true);
         }
         if changed.n_in_hand == 0 {
@@ -39,5 +49,26 @@ impl Piece<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+const fn smaller(page: i64) -> i64 {
+    if page / 2 > SMALLEST_PAGE {
+        page / 2
+    } else {
+        SMALLEST_PAGE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_takes_too_long_is_halved_but_never_too_small() {
+        let pages: Vec<_> = std::iter::successors(Some(PAGE), |page| Some(smaller(*page)))
+            .take(7)
+            .collect();
+        assert_eq!(pages, [10_000, 5_000, 2_500, 1_250, 625, 500, 500]);
     }
 }

@@ -1,7 +1,8 @@
 //! The rows of a job: those that were taken, and those that were not.
 
+use actix_web::body::SizedStream;
 use actix_web::http::header::CONTENT_DISPOSITION;
-use actix_web::web::{Data, Path};
+use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use carillon_core::id::NotificationId;
 use carillon_core::notification::Status;
@@ -16,6 +17,9 @@ use crate::state::State;
 
 /// Rows of a page, unless fewer are asked for.
 const PAGE: i64 = 1_000;
+
+/// Without this mark Excel takes a file for one in the machine's own charset.
+const UTF_8: &[u8] = "\u{feff}".as_bytes();
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,5 +80,14 @@ pub(crate) async fn invalid(
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header((CONTENT_DISPOSITION, file))
-        .body(csv))
+        .body(marked(csv)))
+}
+
+/// The file behind its mark; it may be large and is not copied.
+fn marked(
+    csv: Bytes,
+) -> SizedStream<impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>>> {
+    let n_bytes = UTF_8.len() + csv.len();
+    let pieces = [Bytes::from_static(UTF_8), csv].map(Ok);
+    SizedStream::new(n_bytes as u64, futures::stream::iter(pieces))
 }

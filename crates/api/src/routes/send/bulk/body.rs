@@ -1,4 +1,10 @@
-//! The bytes of a request as they come in: unpacked, counted, never held.
+//! The bytes of a request as they come in: unpacked, counted, never held, and not waited for without
+//! end.
+
+mod meter;
+mod patience;
+
+use std::rc::Rc;
 
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
@@ -8,13 +14,14 @@ use futures::{Stream, StreamExt, stream};
 use super::form::Packing;
 use super::gunzip::{Gunzip, NotGzip};
 use crate::error::NotifyError;
+use patience::Patience;
 
-/// A body of which nothing comes for this long is given up.
-const STALLS_FOR: std::time::Duration = std::time::Duration::from_secs(30);
+pub(super) use meter::Meter;
 
 /// A body being read, piece by piece.
 pub(super) struct Body {
     payload: Payload,
+    patience: Patience,
     gunzip: Option<Gunzip>,
     /// What came and is not unpacked yet.
     packed: Bytes,
@@ -30,9 +37,12 @@ pub(super) enum BodyFault {
     /// More bytes than are taken, once unpacked.
     #[error("more than {0} bytes")]
     TooLarge(usize),
-    /// The client sends nothing more.
+    /// The client sends nothing more, or too slowly.
     #[error("stalled")]
     Stalled,
+    /// What stands around the file of a multipart body is longer than is taken.
+    #[error("more than {0} bytes around the file")]
+    LongFrame(usize),
     /// The connection ended.
     #[error("broken off")]
     BrokenOff,
@@ -46,6 +56,9 @@ impl From<BodyFault> for NotifyError {
         match fault {
             BodyFault::TooLarge(limit) => Self::too_large(limit),
             BodyFault::Stalled => Self::bad_request("The request body did not arrive in time"),
+            BodyFault::LongFrame(limit) => Self::bad_request(format!(
+                "The parts besides the file are longer than {limit} bytes"
+            )),
             BodyFault::BrokenOff => Self::bad_request("The request body broke off"),
             BodyFault::NotGzip => Self::bad_request("The request body is not whole gzip"),
         }
@@ -79,6 +92,7 @@ impl Body {
         }
         Ok(Self {
             payload,
+            patience: Patience::default(),
             gunzip: match packing {
                 Packing::Gzip => Some(Gunzip::default()),
                 Packing::None => None,
@@ -103,9 +117,12 @@ impl Body {
     async fn unpacked(&mut self) -> Result<Option<Bytes>, BodyFault> {
         while !self.is_at_end {
             if self.packed.is_empty() {
-                let came = tokio::time::timeout(STALLS_FOR, self.payload.next()).await;
-                match came.map_err(|_| BodyFault::Stalled)? {
-                    Some(bytes) => self.packed = bytes.map_err(|_| BodyFault::BrokenOff)?,
+                let came = self.patience.wait_for(self.payload.next()).await;
+                match came.ok_or(BodyFault::Stalled)? {
+                    Some(bytes) => {
+                        self.packed = bytes.map_err(|_| BodyFault::BrokenOff)?;
+                        self.patience.came(self.packed.len());
+                    }
                     None => self.is_at_end = true,
                 }
             }
@@ -125,25 +142,37 @@ impl Body {
         Ok(None)
     }
 
-    /// The pieces as a stream, and `tail` after them; a fault is wrapped in the error that
-    /// actix-multipart hands on.
+    /// The pieces as a stream, and `tail` after them, of which no more is taken than `meter` lets
+    /// pass; a fault is wrapped in the error that actix-multipart hands on.
     pub(super) fn into_stream(
         self,
         tail: Bytes,
+        meter: Rc<Meter>,
     ) -> impl Stream<Item = Result<Bytes, PayloadError>> + 'static {
-        let pieces = stream::unfold(Some(self), |body| async {
-            let mut body = body?;
-            match body.next().await {
-                Ok(Some(piece)) => Some((Ok(piece), Some(body))),
-                Ok(None) => None,
-                Err(fault) => {
-                    let wrapped = PayloadError::Io(std::io::Error::other(fault));
-                    Some((Err(wrapped), None))
+        let begun = Some((self, Bytes::new(), meter));
+        let pieces = stream::unfold(begun, |body| async {
+            let (mut body, mut ready, meter) = body?;
+            // The parser takes what is ready before it looks at any of it: one piece at a time.
+            tokio::task::yield_now().await;
+            let fault = |fault| Some((Err(wrapped(fault)), None));
+            if ready.is_empty() {
+                match body.next().await {
+                    Ok(Some(piece)) => ready = piece,
+                    Ok(None) => return None,
+                    Err(why) => return fault(why),
                 }
+            }
+            match meter.pass(&mut ready) {
+                Ok(piece) => Some((Ok(piece), Some((body, ready, meter)))),
+                Err(why) => fault(why),
             }
         });
         pieces.chain(stream::once(async { Ok(tail) })).fuse()
     }
+}
+
+fn wrapped(fault: BodyFault) -> PayloadError {
+    PayloadError::Io(std::io::Error::other(fault))
 }
 
 /// The fault that [`Body::into_stream`] wrapped.

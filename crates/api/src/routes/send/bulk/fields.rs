@@ -12,6 +12,10 @@ use crate::error::NotifyError;
 
 /// The one parameter of every form.
 const ON_INVALID_ROWS: &str = "on_invalid_rows";
+/// Most fields that a request may have; there are eight that are known.
+pub(super) const MOST_FIELDS: usize = 20;
+/// Most characters of a field's name that are looked at.
+pub(super) const NAME_CHARACTERS: usize = 60;
 /// Most characters of a job's name.
 const LONGEST_NAME: usize = 255;
 
@@ -67,6 +71,12 @@ fn name(fields: &mut Fields, file_name: Option<String>) -> Option<String> {
         fields.violation("name must not contain NUL characters".to_owned());
     }
     Some(name)
+}
+
+/// A request with more fields than [`MOST_FIELDS`].
+pub(super) fn too_many() -> NotifyError {
+    let text = format!("Additional properties are not allowed (there are more than {MOST_FIELDS})");
+    NotifyError::validation(vec![text])
 }
 
 /// The parameters of a request: what to do with bad rows, and everything else as fields.

@@ -1,14 +1,16 @@
 //! The JSON form: one object with the fields and the rows, which are not made values of.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use actix_web::web::Bytes;
 use chrono::{DateTime, Utc};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::super::schema::Fields;
-use super::fields::JobFields;
+use super::fields::{JobFields, MOST_FIELDS, NAME_CHARACTERS, too_many};
 use super::rows::Rows;
 use crate::error::NotifyError;
 
@@ -30,7 +32,6 @@ pub(super) fn open(
     let (mut map, mut violations) = (Map::new(), Vec::new());
     for (name, member) in members {
         if member.get().len() > LONGEST_MEMBER {
-            let name: String = name.chars().take(60).collect();
             violations.push(format!("{name} is longer than {LONGEST_MEMBER} bytes"));
         } else {
             let value: Value = serde_json::from_str(member.get()).map_err(|_| not_json())?;
@@ -61,10 +62,11 @@ pub(super) fn open(
     Ok((fields, rows))
 }
 
-/// The members of an object, as text; of two with one name, the last.
+/// The members of an object by their names, as text; of two with one name, the last.
 fn members(body: &[u8]) -> Result<BTreeMap<String, &RawValue>, NotifyError> {
     let error = match serde_json::from_slice(body) {
-        Ok(members) => return Ok(members),
+        Ok(Members::Some(members)) => return Ok(members),
+        Ok(Members::TooMany) => return Err(too_many()),
         Err(error) => error,
     };
     if !error.is_data() {
@@ -84,6 +86,65 @@ fn members(body: &[u8]) -> Result<BTreeMap<String, &RawValue>, NotifyError> {
 
 fn not_json() -> NotifyError {
     NotifyError::bad_request("Invalid JSON supplied in POST data")
+}
+
+/// What an object has, of which a small body may have millions: they are counted while it is read.
+enum Members<'a> {
+    Some(BTreeMap<String, &'a RawValue>),
+    /// More than [`MOST_FIELDS`].
+    TooMany,
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Gather)
+    }
+}
+
+struct Gather;
+
+impl<'de> Visitor<'de> for Gather {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Members<'de>, M::Error> {
+        let mut members = BTreeMap::new();
+        while let Some((Name(name), text)) = map.next_entry()? {
+            members.insert(name, text);
+            if members.len() > MOST_FIELDS {
+                // Whether the rest is JSON is told first.
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(Members::TooMany);
+            }
+        }
+        Ok(Members::Some(members))
+    }
+}
+
+/// The first [`NAME_CHARACTERS`] of a member's name.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Shorten)
+    }
+}
+
+struct Shorten;
+
+impl Visitor<'_> for Shorten {
+    type Value = Name;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Name, E> {
+        Ok(Name(text.chars().take(NAME_CHARACTERS).collect()))
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +218,35 @@ mod tests {
         let body = Bytes::from(with(r#", "rows": []"#));
         let error = open(&body, parameters, clock::now()).err().unwrap();
         assert!(format!("{error:?}").contains("(name was unexpected)"));
+    }
+
+    #[test]
+    fn an_object_of_a_hundred_thousand_members_is_refused_in_a_few_words() {
+        let many: String = (0..100_000).map(|n| format!(r#", "x{n}": 1"#)).collect();
+        let error = opened(&with(&many)).err().unwrap();
+        assert!(error.contains("there are more than 20"), "{error:.500}");
+        assert!(error.len() < 500, "{}", error.len());
+        // One name many times is one member.
+        let same = format!(
+            "{}{}",
+            r#", "name": "June""#.repeat(1_000),
+            r#", "rows": []"#
+        );
+        assert_eq!(opened(&with(&same)).unwrap().0.name, "June");
+        // What is no JSON is said to be that.
+        let broken = opened(&with(&format!("{many}, x"))).err().unwrap();
+        assert!(broken.contains("Invalid JSON"), "{broken:.500}");
+    }
+
+    #[test]
+    fn a_long_name_is_not_told_at_length() {
+        let long = "\\u00e9".repeat(1_000);
+        let error = opened(&with(&format!(r#", "rows": [], "{long}": 1"#)));
+        let error = error.err().unwrap();
+        assert!(
+            error.contains(&format!("({} was unexpected)", "é".repeat(60))),
+            "{error:.500}"
+        );
     }
 
     #[test]

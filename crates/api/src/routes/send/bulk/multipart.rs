@@ -1,5 +1,7 @@
 //! The multipart form: the fields, and the file last, so that they are known before it is read.
 
+use std::rc::Rc;
+
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
@@ -8,8 +10,8 @@ use futures::StreamExt;
 use serde_json::{Map, Value};
 
 use super::super::schema::Fields;
-use super::body::{self, Body};
-use super::fields::JobFields;
+use super::body::{self, Body, Meter};
+use super::fields::{JobFields, MOST_FIELDS, NAME_CHARACTERS, too_many};
 use crate::error::NotifyError;
 
 /// Most bytes of a field.
@@ -22,6 +24,7 @@ const FILE: &str = "file";
 pub(super) struct FilePart {
     multipart: Multipart,
     part: Option<Field>,
+    meter: Rc<Meter>,
     /// The charset that the part names.
     pub(super) charset: Option<String>,
 }
@@ -35,8 +38,11 @@ pub(super) async fn open(
     now: DateTime<Utc>,
 ) -> Result<(JobFields, FilePart), NotifyError> {
     parameters.close().map_err(NotifyError::validation)?;
-    let mut multipart = Multipart::new(headers, body.into_stream(tail(headers)));
+    let meter = Rc::<Meter>::default();
+    let stream = body.into_stream(tail(headers), Rc::clone(&meter));
+    let mut multipart = Multipart::new(headers, stream);
     let (mut map, mut violations) = (Map::new(), Vec::new());
+    let mut n_fields = 0;
     let file = loop {
         let Some(part) = multipart.next().await else {
             violations.push(format!("{FILE} is a required property"));
@@ -45,7 +51,12 @@ pub(super) async fn open(
         let mut part = part.map_err(|error| refusal(&error))?;
         let name = name_of(&part);
         if name == FILE {
+            meter.file_begins();
             break Some(part);
+        }
+        n_fields += 1;
+        if n_fields > MOST_FIELDS {
+            return Err(too_many());
         }
         let text = text(&mut part, &name).await?;
         if map.contains_key(&name) {
@@ -64,6 +75,7 @@ pub(super) async fn open(
     let file = FilePart {
         multipart,
         part: Some(part),
+        meter,
         charset,
     };
     Ok((fields, file))
@@ -84,7 +96,8 @@ fn file_name(part: &Field) -> Option<String> {
 }
 
 fn name_of(part: &Field) -> String {
-    part.name().unwrap_or_default().chars().take(60).collect()
+    let name = part.name().unwrap_or_default();
+    name.chars().take(NAME_CHARACTERS).collect()
 }
 
 async fn text(part: &mut Field, name: &str) -> Result<String, NotifyError> {
@@ -104,6 +117,7 @@ impl FilePart {
                 return piece.map(Some).map_err(|error| refusal(&error));
             }
             self.part = None;
+            self.meter.file_ends();
         }
         match self.multipart.next().await {
             None => Ok(None),

@@ -1,5 +1,6 @@
 //! The rows of a request: read, checked and packed, on a thread that may be busy for seconds.
 
+use std::fmt;
 use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,12 +22,21 @@ use crate::error::NotifyError;
 use crate::jobs::{Held, NoMemory, Payload};
 
 /// Where rows are.
-#[derive(Debug)]
 pub(super) enum Rows {
     /// The JSON text of an array of arrays.
     Json(Bytes),
     /// A whole CSV file in UTF-8.
     Csv(Bytes),
+}
+
+impl fmt::Debug for Rows {
+    /// Without the rows, which are people's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(text) => write!(f, "Json({} bytes)", text.len()),
+            Self::Csv(text) => write!(f, "Csv({} bytes)", text.len()),
+        }
+    }
 }
 
 /// What all rows are checked against.
@@ -80,7 +90,8 @@ impl RowCheck for Check {
     }
 
     fn content(&self, values: &Personalisation) -> Result<(), String> {
-        let checked = self.template.check(values);
+        // Whoever reads rows has told what is missing already.
+        let checked = self.template.check_filled(values);
         checked.map_err(|error| error.to_string())
     }
 }
@@ -133,7 +144,7 @@ impl Packer {
         read: impl FnOnce(&mut dyn FnMut(u64, Vec<String>) -> ControlFlow<()>) -> Result<(), FileError>,
     ) -> Result<Payload, Refusal> {
         let template = &self.check.template;
-        let (channel, placeholders) = (template.row.channel, template.placeholders());
+        let (channel, placeholders) = (template.row.channel, template.placeholders().to_vec());
         let mut reader = FileReader::new(channel, placeholders, self.check, self.on_invalid);
         let mut writer = ChunkWriter::new(self.rows_per_chunk);
         let mut n_bad_bytes = 0;

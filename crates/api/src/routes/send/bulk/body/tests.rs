@@ -72,7 +72,10 @@ async fn what_is_cut_off_is_no_gzip() {
 #[actix_web::test]
 async fn a_fault_comes_out_of_the_stream_as_it_was() {
     let body = body(packed(1001), Packing::Gzip, 1000).await.unwrap();
-    let pieces: Vec<_> = body.into_stream(Bytes::new()).collect().await;
+    let pieces: Vec<_> = body
+        .into_stream(Bytes::new(), Rc::default())
+        .collect()
+        .await;
     let error = pieces.iter().find_map(|piece| piece.as_ref().err());
     assert_eq!(fault(error.unwrap()), BodyFault::TooLarge(1000));
 }

@@ -1,7 +1,10 @@
+use std::pin::Pin;
+
 use actix_web::FromRequest;
 use actix_web::test::TestRequest;
 use actix_web::web::Payload;
 use carillon_core::clock;
+use futures::{Stream, stream};
 
 use super::super::fields::parameters;
 use super::super::form::Packing;
@@ -93,6 +96,83 @@ async fn a_part_that_is_missing_doubled_or_in_the_wrong_place_is_named() {
     ] {
         let error = read(&parts).await.unwrap_err();
         assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_of_ten_thousand_parts_is_refused_in_a_few_words() {
+    let many = (0..10_000).map(|n| part(&format!("x{n}"), "", ""));
+    let parts: Vec<String> = std::iter::once(template()).chain(many).collect();
+    let error = read(&parts).await.unwrap_err();
+    assert!(error.contains("there are more than 20"), "{error:.500}");
+    // Nor are their names gathered when one is there many times.
+    let same = vec![part("name", "", "May"); 21];
+    assert!(
+        read(&same)
+            .await
+            .unwrap_err()
+            .contains("there are more than 20")
+    );
+}
+
+/// What is read of a body that comes in pieces.
+async fn read_pieces(pieces: Vec<Bytes>) -> Result<usize, String> {
+    let (request, _) = TestRequest::default()
+        .insert_header(("Content-Type", "multipart/form-data; boundary=x"))
+        .to_http_parts();
+    let n_given = Rc::new(std::cell::Cell::new(0));
+    let given = Rc::clone(&n_given);
+    let pieces: Pin<Box<dyn Stream<Item = _>>> =
+        Box::pin(stream::iter(pieces).map(move |piece: Bytes| {
+            given.set(given.get() + piece.len());
+            Ok(piece)
+        }));
+    let mut payload = actix_web::dev::Payload::Stream { payload: pieces };
+    let payload = Payload::from_request(&request, &mut payload).await.unwrap();
+    let body = Body::open(&request, payload, Packing::None, 64 << 20).unwrap();
+    let (_, parameters) = parameters("").unwrap();
+    let opened = open(request.headers(), body, parameters, clock::now()).await;
+    let read = async {
+        let mut n_bytes = 0;
+        let (_, mut file) = opened?;
+        while let Some(piece) = file.next().await? {
+            n_bytes += piece.len();
+        }
+        Ok::<usize, NotifyError>(n_bytes)
+    };
+    read.await
+        .map_err(|error| format!("{error:?}; {} MiB taken", n_given.get() >> 20))
+}
+
+#[actix_web::test]
+async fn nothing_but_the_file_is_long() {
+    let piece = Bytes::from(vec![b'a'; 64 << 10]);
+    let long = |before: String, after: String| {
+        let pieces = [Bytes::from(before)].into_iter();
+        let pieces = pieces.chain(vec![piece.clone(); 1_000]);
+        pieces.chain([Bytes::from(after)]).collect::<Vec<_>>()
+    };
+    let head = "Content-Disposition: form-data; name=\"file\"; filename=\"may.csv\"\r\n\r\n";
+    let file = format!("{}--x\r\n{head}", template());
+    let read = read_pieces(long(file.clone(), "\r\n--x--\r\n".to_owned())).await;
+    assert_eq!(read, Ok(1_000 * (64 << 10)));
+    for before in [
+        // Before the first part, in a part's headers, in a field, and behind the file.
+        String::new(),
+        format!(
+            "{}--x\r\nContent-Disposition: form-data; name=\"",
+            template()
+        ),
+        part("name", "", "").trim_end().to_owned() + "\r\n\r\n",
+        format!("{file}\r\n--x\r\nContent-Disposition: form-data; name=\""),
+    ] {
+        let error = read_pieces(long(before.clone(), String::new())).await;
+        let error = error.unwrap_err();
+        assert!(
+            error.contains("are longer than 1048576 bytes"),
+            "{before}: {error}"
+        );
+        assert!(error.contains("; 1 MiB taken"), "{before}: {error}");
     }
 }
 

@@ -1,0 +1,1 @@
+DELETE FROM job_payloads_outside WHERE job_id = $1
