@@ -1,0 +1,1 @@
+../../k8s/components/database-roles/roles.sql
