@@ -60,6 +60,8 @@ fn each_side_effect_has_one_crate() {
                 "carillon-providers",
                 "carillon-sandbox",
                 "carillon-test-support",
+                // Its client and its reader stand outside of the product.
+                "carillon-chaos",
             ],
         ),
         ("aws-config", &["carillon-objects", "carillon-providers"]),

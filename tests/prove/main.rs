@@ -4,4 +4,5 @@
 mod bulk;
 mod first_light;
 mod load;
+mod proof;
 mod receipts;

@@ -15,6 +15,8 @@ fn options() -> StackOptions {
             ("CARILLON__DELIVERY__LEASE_S", "7".to_owned()),
             ("CARILLON__CALLBACKS__TIMEOUT_MS", "1000".to_owned()),
             ("CARILLON__DELIVERY__PROVIDER_TIMEOUT_MS", "1000".to_owned()),
+            // Scripted failures in a row are no reason to leave the sandbox alone here.
+            ("CARILLON__DELIVERY__BREAKER_FAILURES", "1000".to_owned()),
             ("CARILLON__POLLER__RESCUE_INTERVAL_MS", "500".to_owned()),
             ("CARILLON__POLLER__MARKER_INTERVAL_MS", "500".to_owned()),
         ],

@@ -147,7 +147,7 @@ async fn keys_reach_whom_they_may() {
 
     // A test key: anyone, through the sandbox even when no provider is configured.
     stack
-        .carillon(&["provider", "set", "sandbox-email", "--active", "false"])
+        .carillon(&["provider", "disable", "sandbox-email", "--force"])
         .await;
     let (status, answer) = stack
         .post(

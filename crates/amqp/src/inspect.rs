@@ -52,7 +52,8 @@ pub enum Found {
         messages: u32,
         /// Consumers.
         consumers: u32,
-        /// The first argument in which it differs from what is declared, in the broker's words.
+        /// The first argument in which it differs from what is declared, in the broker's words; none
+        /// either if this user may not configure it, to whom the broker does not say.
         difference: Option<String>,
     },
     /// The broker does not let this user look, in its words.
@@ -149,6 +150,12 @@ impl Questions<'_> {
         // It is there, so declaring it makes nothing: the broker compares, and refuses what differs.
         let again = QueueDeclareOptions::durable();
         match self.declare(name, again, arguments).await? {
+            // Who may not configure it may use it, and cannot have it compared.
+            Err(refusal) if is(&refusal, AMQPSoftError::ACCESSREFUSED) => Ok(Found::There {
+                messages,
+                consumers,
+                difference: None,
+            }),
             Err(refusal) if !is(&refusal, AMQPSoftError::PRECONDITIONFAILED) => {
                 Ok(Found::Unreadable(words(&refusal)))
             }

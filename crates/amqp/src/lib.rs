@@ -24,6 +24,7 @@ mod publisher;
 pub mod topology;
 
 pub use connect::Options;
+pub use declare::declare;
 pub use consumer::{Consumers, Subscription};
 pub use delivery::Delivery;
 pub use error::Error;

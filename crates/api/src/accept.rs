@@ -4,6 +4,11 @@
 //! broker is away, or does not confirm in time, the same ids go to PostgreSQL, where they wait for
 //! the poller. A confirm that comes after that is harmless: saving a row that exists does nothing,
 //! and the claim lets one delivery through.
+//!
+//! What has an idempotency key goes to PostgreSQL first, which alone can tell whether it is new
+//! (`keyed`).
+
+mod keyed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,15 +24,22 @@ use carillon_core::trace::TraceContext;
 use carillon_runtime::settings::Api;
 use carillon_runtime::{Tasks, crash_point};
 use carillon_store::Store;
+use carillon_store::idempotency::KeyedNotification;
 use carillon_trace::Operation;
 use parking_lot::Mutex;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::coalesce::Coalescer;
+use crate::idempotency::Turn;
+use crate::ledger::Ledger;
+use keyed::{Keyed, Results};
+
+pub(crate) use keyed::Once;
 
 /// Takes checked notifications and makes them durable.
 pub(crate) struct Accept {
     inboxes: HashMap<Queue, Coalescer<Accepted, Result<(), BothAway>>>,
+    keyed: Coalescer<Keyed, Results>,
 }
 
 /// A checked notification and its JSON, written once.
@@ -74,11 +86,13 @@ struct Ways {
     breaker: Mutex<Breaker>,
     started: Instant,
     confirm_within: Duration,
+    ledger: Ledger,
 }
 
 impl Accept {
     pub fn start(tasks: &Tasks, settings: &Api, store: Store, publisher: Publisher) -> Self {
         let ways = Arc::new(Ways {
+            ledger: Ledger::start(tasks, store.clone()),
             store,
             publisher,
             breaker: Mutex::new(Breaker::default()),
@@ -96,7 +110,11 @@ impl Accept {
                 (inbox, coalescer)
             })
             .collect();
-        Self { inboxes }
+        let keyed = Coalescer::start(tasks, "accept-keyed", BATCH, move |batch| {
+            let ways = Arc::clone(&ways);
+            async move { ways.accept_once(batch).await }
+        });
+        Self { inboxes, keyed }
     }
 
     /// Makes a notification durable. When this returns `Ok` it will not be lost.
@@ -110,6 +128,21 @@ impl Accept {
         let accepted = coalescer.submit(Accepted { notification, body }).await;
         accepted.unwrap_or(Err(BothAway))
     }
+
+    /// Makes a notification durable if its key is new; the turn at the key ends with that, even if
+    /// nobody waits for it any more.
+    pub async fn accept_once(&self, inbox: Queue, request: KeyedNotification, turn: Turn) -> Once {
+        let id = request.notification.id;
+        let keyed = Keyed {
+            inbox,
+            request,
+            turn,
+        };
+        let settled = tokio::time::timeout(SAVE_WITHIN, self.keyed.submit(keyed)).await;
+        let results = settled.ok().flatten();
+        let result = results.and_then(|results| results.get(&id).cloned());
+        result.unwrap_or(Once::Away)
+    }
 }
 
 impl Ways {
@@ -118,6 +151,8 @@ impl Ways {
         let n = batch.len() as u64;
         if self.publish(inbox, &batch).await {
             crash_point!("api.accept.confirmed");
+            let accepted = batch.iter().map(|accepted| &accepted.notification);
+            self.ledger.accepted(accepted);
             metrics::counter!("carillon_accepted_total", "inbox" => inbox.as_str(), "way" => "broker")
                 .increment(n);
             return Ok(());
@@ -133,28 +168,36 @@ impl Ways {
             return Err(BothAway);
         }
         crash_point!("api.accept.saved");
+        self.ledger.accepted(&rows);
         metrics::counter!("carillon_accepted_total", "inbox" => inbox.as_str(), "way" => "database")
             .increment(n);
         Ok(())
     }
 
+    /// Whether the broker is worth a try: while it does not confirm, once a second.
+    fn may_publish(&self) -> bool {
+        self.publisher.is_connected()
+            && self.breaker.lock().route(self.started.elapsed()) != Route::Bypass
+    }
+
     /// Publishes the batch as one message; whether the inbox has confirmed it.
     async fn publish(&self, inbox: Queue, batch: &[Accepted]) -> bool {
-        if !self.publisher.is_connected() {
-            return false;
-        }
-        if self.breaker.lock().route(self.started.elapsed()) == Route::Bypass {
+        if !self.may_publish() {
             return false;
         }
         let traces = batch.iter().filter_map(|a| a.notification.trace);
         let span = carillon_trace::hop(Operation::Publish, inbox.as_str(), traces);
         let messages = messages(inbox, batch, carillon_trace::context(&span));
+        self.confirmed(inbox, &messages, span).await
+    }
+
+    /// Publishes to one queue; whether that has confirmed everything in time.
+    async fn confirmed(&self, queue: Queue, messages: &[Outgoing], span: Span) -> bool {
         let began = Instant::now();
-        let published =
-            tokio::time::timeout(self.confirm_within, self.publisher.publish(&messages))
-                .instrument(span)
-                .await
-                .unwrap_or_else(|_| Err(Error::Unavailable("no confirm in time".to_owned())));
+        let published = tokio::time::timeout(self.confirm_within, self.publisher.publish(messages))
+            .instrument(span)
+            .await
+            .unwrap_or_else(|_| Err(Error::Unavailable("no confirm in time".to_owned())));
         let mut breaker = self.breaker.lock();
         match published {
             Ok(()) => {
@@ -172,7 +215,7 @@ impl Ways {
                 if breaker.is_open() && !was_open {
                     tracing::error!(%error, "the broker does not confirm; accepting into PostgreSQL");
                 }
-                metrics::counter!("carillon_unconfirmed_total", "inbox" => inbox.as_str())
+                metrics::counter!("carillon_unconfirmed_total", "inbox" => queue.as_str())
                     .increment(1);
                 false
             }

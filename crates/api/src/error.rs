@@ -1,8 +1,12 @@
 //! Answers to what cannot be done, in the shape each family's clients expect.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use carillon_core::api_key::KeyType;
+use carillon_core::channel::Channel;
 use carillon_store::seal::SealError;
 use serde::Serialize;
 
@@ -12,11 +16,11 @@ pub(crate) struct NotifyError {
     status: u16,
     errors: Vec<Entry>,
     /// When it is worth while to try the same again, in seconds.
-    retry_after_s: Option<u16>,
+    retry_after_s: Option<u32>,
 }
 
 /// The seconds after which trying again may help.
-const SOON_S: u16 = 5;
+const SOON_S: u32 = 5;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Entry {
@@ -76,6 +80,28 @@ impl NotifyError {
         Self::new(404, "NoResultFound", "No result found")
     }
 
+    /// 409: a request with the same idempotency key is under way.
+    pub fn idempotency_conflict() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(
+                409,
+                "ConflictError",
+                "A request with this Idempotency-Key is being processed. Try again in a second",
+            )
+        }
+    }
+
+    /// 422: the idempotency key was used for another request.
+    pub fn idempotency_mismatch() -> Self {
+        Self::new(
+            422,
+            "IdempotencyMismatchError",
+            "This Idempotency-Key was used for another request within the last 24 hours. Use a new \
+             key for each request",
+        )
+    }
+
     /// 413: the body is larger than is taken.
     pub fn too_large(limit: usize) -> Self {
         let message = format!("Request body must not be larger than {limit} bytes");
@@ -95,6 +121,41 @@ impl NotifyError {
         }
     }
 
+    /// 429: more requests within a minute than the service may make with keys of this type.
+    pub fn rate_limited(key_type: KeyType, limit: u32, after: Duration) -> Self {
+        let name = match key_type {
+            KeyType::Normal => "LIVE",
+            KeyType::Team => "TEAM",
+            KeyType::Test => "TEST",
+        };
+        let message =
+            format!("Exceeded rate limit for key type {name} of {limit} requests per 60 seconds");
+        Self {
+            retry_after_s: Some(whole_seconds(after)),
+            ..Self::new(429, "RateLimitError", message)
+        }
+    }
+
+    /// 429: more messages than the service may send in a day, which ends after this time.
+    pub fn daily_limited(channel: Channel, limit: u32, after: Duration) -> Self {
+        Self {
+            retry_after_s: Some(whole_seconds(after)),
+            ..Self::too_many(format!(
+                "Exceeded send limits ({channel}: {limit}) for today"
+            ))
+        }
+    }
+
+    /// 403: too many of the service's e-mails bounce.
+    pub fn braked() -> Self {
+        Self::new(
+            403,
+            "BadRequestError",
+            "Service is not allowed to send emails: too many of them bounced (bounce-brake). An \
+             administrator can let it go on",
+        )
+    }
+
     /// 503: it cannot be done now; the client may try again.
     pub fn unavailable() -> Self {
         Self {
@@ -112,6 +173,12 @@ impl NotifyError {
     pub fn unknown(message: impl Into<String>) -> Self {
         Self::new(503, UNAVAILABLE, message)
     }
+}
+
+/// Not sooner than after this time.
+fn whole_seconds(after: Duration) -> u32 {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)
 }
 
 impl std::fmt::Display for NotifyError {

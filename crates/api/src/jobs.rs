@@ -14,14 +14,16 @@ use carillon_amqp::{Error as BrokerError, Outgoing, Publisher};
 use carillon_connect::job_payloads::{JobPayloads, Stored};
 use carillon_core::bulk::Chunk;
 use carillon_core::id::JobId;
+use carillon_core::idempotency::{Fingerprint, ScopedKey};
 use carillon_core::job::JobStatus;
 use carillon_core::queue::Queue;
 use carillon_core::task::ProcessJob;
 use carillon_runtime::crash_point;
 use carillon_runtime::settings::Settings;
-use carillon_store::Store;
-use carillon_store::job::{ChunkOf, Job, NewJob};
+use carillon_store::job::{ChunkOf, Job, NewJob, Once};
+use carillon_store::{Error, Store};
 use carillon_trace::Operation;
+use chrono::{DateTime, Utc};
 use tracing::{Instrument, Span};
 
 pub(crate) use memory::{Held, Memory, NoMemory};
@@ -90,19 +92,57 @@ impl Jobs {
     /// # Errors
     /// [`NotMade::Unknown`] when it may be there all the same; after every other error it is not.
     pub async fn create(&self, job: NewJob, payload: Payload) -> Result<Job, NotMade> {
+        let n_chunks = payload.chunks.len();
+        let job = self.stored(job, payload).await?;
+        let made = unstarted(&job);
+        let created = carillon_store::job::create(&self.store, job).await;
+        let created_at =
+            created.map_err(|error| NotMade::of(made.id, error.may_exist, error.cause))?;
+        self.created(&made, n_chunks).await;
+        Ok(at(&made, created_at))
+    }
+
+    /// Makes a job as [`Jobs::create`] does, if its idempotency key is new, and keeps the answer.
+    ///
+    /// # Errors
+    /// [`NotMade::InUse`] when a request with this key is under way elsewhere. After
+    /// [`NotMade::Unknown`] the same request under the same key finds out.
+    pub async fn create_once(
+        &self,
+        job: NewJob,
+        payload: Payload,
+        (key, fingerprint): (&ScopedKey, Fingerprint),
+        answer: impl Fn(&Job) -> Vec<u8> + Send + Sync,
+    ) -> Result<Once, NotMade> {
+        let n_chunks = payload.chunks.len();
+        let job = self.stored(job, payload).await?;
+        let made = unstarted(&job);
+        let answer = |created_at| answer(&at(&made, created_at));
+        let once =
+            carillon_store::job::create_once(&self.store, job, key, fingerprint, answer).await;
+        let once = once.map_err(|error| match error.cause {
+            Error::Conflict { .. } => NotMade::InUse,
+            cause => NotMade::of(made.id, error.may_exist, cause),
+        })?;
+        if matches!(once, Once::Made(_)) {
+            self.created(&made, n_chunks).await;
+        }
+        Ok(once)
+    }
+
+    /// Stores what a job holds.
+    async fn stored(&self, job: NewJob, payload: Payload) -> Result<NewJob, NotMade> {
         let invalid_rows = payload.invalid_rows.as_deref();
         let stored = self
             .payloads
             .put(&self.store, job.id, &payload.chunks, invalid_rows)
             .await?;
         crash_point!("api.jobs.payload-stored");
-        let n_chunks = payload.chunks.len();
-        let job = filled(job, payload, stored, self.payloads.storage());
-        let mut made = unstarted(&job);
-        let created = carillon_store::job::create(&self.store, job).await;
-        made.created_at =
-            created.map_err(|error| NotMade::of(made.id, error.may_exist, error.cause))?;
-        made.updated_at = made.created_at;
+        Ok(filled(job, payload, stored, self.payloads.storage()))
+    }
+
+    /// Goes on with a job that is committed.
+    async fn created(&self, made: &Job, n_chunks: usize) {
         crash_point!("api.jobs.created");
         metrics::counter!("carillon_jobs_accepted_total", "channel" => made.channel.as_str())
             .increment(1);
@@ -110,7 +150,6 @@ impl Jobs {
             self.start(made.id, n_chunks.min(self.parallel_chunks))
                 .await;
         }
-        Ok(made)
     }
 
     /// Publishes a job's first tasks, as many as chunks may be saved at the same time.
@@ -162,6 +201,15 @@ fn filled(job: NewJob, payload: Payload, stored: Stored, storage: &str) -> NewJo
         chunks: chunks.collect(),
         invalid_rows: payload.invalid_rows.filter(|_| is_here),
         ..job
+    }
+}
+
+/// The job, made at this moment by the database's clock.
+fn at(made: &Job, created_at: DateTime<Utc>) -> Job {
+    Job {
+        created_at,
+        updated_at: created_at,
+        ..made.clone()
     }
 }
 

@@ -13,7 +13,10 @@ mod cache;
 mod coalesce;
 mod error;
 mod fresh_read;
+mod idempotency;
 mod jobs;
+mod ledger;
+mod limits;
 mod mount;
 mod receipts;
 mod routes;
@@ -58,7 +61,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     });
 
     let state = web::Data::new(State::new(&app, store, &publisher).await?);
-    let health = app.health.clone();
+    let (health, shared) = (app.health.clone(), state.clone());
     let n_workers = match app.settings.api.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         n => n,
@@ -67,7 +70,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         ActixApp::new()
             .wrap(actix_web::middleware::NormalizePath::trim())
             .wrap(actix_web::middleware::from_fn(trace::within))
-            .app_data(state.clone())
+            .app_data(shared.clone())
             .configure(health.routes())
             .configure(mount::routes)
     })
@@ -87,6 +90,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         handle.stop(true).await;
     });
     let served = server.await.context("the HTTP server failed");
+    state.limits.hand_back(&state.store).await;
     stop_publishing.cancel();
     served
 }

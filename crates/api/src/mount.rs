@@ -48,6 +48,14 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                     web::patch().to(management::service::update),
                 )
                 .route(
+                    "/services/{id}/usage",
+                    web::get().to(management::service::usage),
+                )
+                .route(
+                    "/services/{id}/release-brake",
+                    web::post().to(management::service::release_brake),
+                )
+                .route(
                     "/services/{id}/safelist",
                     web::post().to(management::service::safelist),
                 )
@@ -156,6 +164,11 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                     "/notifications/{id}/timeline",
                     web::get().to(management::timeline::read),
                 )
+                .route(
+                    "/notifications/{id}/resolve",
+                    web::post().to(management::resolve::decide),
+                )
+                .route("/ledger", web::get().to(management::ledger::read))
                 .route("/jobs", web::get().to(management::job::list))
                 .route("/jobs/{id}", web::get().to(management::job::read))
                 .route(
@@ -195,6 +208,10 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
                 .route(
                     "/providers/{name}",
                     web::delete().to(management::provider::remove),
+                )
+                .route(
+                    "/providers/{name}/history",
+                    web::get().to(management::provider::history),
                 )
                 .route(
                     "/providers/{name}/test",

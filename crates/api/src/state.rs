@@ -13,7 +13,9 @@ use crate::accept::Accept;
 use crate::auth::Services;
 use crate::cache::Cache;
 use crate::fresh_read::FreshReads;
+use crate::idempotency::Idempotency;
 use crate::jobs::Jobs;
+use crate::limits::Limits;
 use crate::receipts::Receipts;
 use crate::routes::send::template::Templates;
 
@@ -24,7 +26,9 @@ pub(crate) struct State {
     pub services: Services,
     pub templates: Templates,
     pub accept: Accept,
+    pub idempotency: Idempotency,
     pub jobs: Jobs,
+    pub limits: Limits,
     pub receipts: Receipts,
     pub fresh_reads: FreshReads,
     /// Read unsubscribe links; the first is that of new ones.
@@ -45,12 +49,14 @@ impl State {
             services: Services::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             templates: Templates::new(Cache::new(api.cache_fresh, api.cache_stale), store.clone()),
             accept: Accept::start(&app.tasks, api, store.clone(), publisher.clone()),
+            idempotency: Idempotency::start(&app.tasks, store.clone()),
             jobs: Jobs::new(
                 &settings,
                 store.clone(),
                 publisher.clone(),
                 JobPayloads::open(&settings).await?,
             ),
+            limits: Limits::start(&app.tasks, &settings, &store),
             receipts: Receipts::start(&app.tasks, &settings, publisher)?,
             fresh_reads: FreshReads::start(
                 &app.tasks,

@@ -138,7 +138,15 @@ mod tests {
     #[test]
     fn an_unknown_scenario_is_refused_with_the_list() {
         let said = parse("carillon-bench speed").unwrap_err().to_string();
-        for name in ["speed", "accept", "bulk", "callbacks", "lanes", "pipeline"] {
+        for name in [
+            "speed",
+            "accept",
+            "bulk",
+            "callbacks",
+            "fairness",
+            "lanes",
+            "pipeline",
+        ] {
             assert!(said.contains(name), "{said}");
         }
     }

@@ -1,7 +1,8 @@
 //! An installation for a measurement: a database and a queue prefix of its own, a service with a
 //! template of three placeholders, and those of its processes that a scenario wants.
 //!
-//! Settings are the defaults, logging included, but for addresses, keys and the sandbox's delay.
+//! Settings are the defaults, logging included, but for addresses, keys, the sandbox's delay, and
+//! limits that a measurement would come to.
 
 pub(crate) mod mailing;
 pub(crate) mod member;
@@ -75,6 +76,11 @@ impl Installation {
                 "CARILLON__SANDBOX__SIGNING_KEY",
                 "the key of a benchmark".to_owned(),
             ),
+            ("CARILLON__LIMITS__RATE_LIMIT", "1000000000".to_owned()),
+            (
+                "CARILLON__LIMITS__EMAIL_DAILY_LIMIT",
+                "1000000000".to_owned(),
+            ),
             ("CARILLON__SANDBOX__RECEIPT_DELAY_MS", "0".to_owned()),
             (
                 "CARILLON__CALLBACKS__ALLOW_PRIVATE_TARGETS",
@@ -98,6 +104,11 @@ impl Installation {
         };
         installation.target = seed::run(api, &installation.env).await?;
         Ok(installation)
+    }
+
+    /// A setting of every process that starts after this.
+    pub fn set(&mut self, name: &'static str, value: String) {
+        self.env.insert(name, value);
     }
 
     /// Starts processes and waits until each is ready; the API also until the broker confirms,

@@ -4,6 +4,7 @@
 mod accept;
 mod bulk;
 mod callbacks;
+mod fairness;
 mod lanes;
 mod pipeline;
 
@@ -22,6 +23,9 @@ pub(crate) enum Scenario {
     Bulk,
     /// Calls to ten services, then the latency of nine while one hangs
     Callbacks,
+    /// Latency of a service that sends little, alone and beside one that offers the provider twice
+    /// what it takes
+    Fairness,
     /// Latency of priority messages on an idle installation, then while a job of 100,000 rows drains
     Lanes,
     /// 50,000 e-mails from the first POST to the last `delivered`, then latencies at a third of that
@@ -35,6 +39,7 @@ impl Scenario {
             Self::Accept => "accept",
             Self::Bulk => "bulk",
             Self::Callbacks => "callbacks",
+            Self::Fairness => "fairness",
             Self::Lanes => "lanes",
             Self::Pipeline => "pipeline",
         }
@@ -46,6 +51,7 @@ impl Scenario {
             Self::Accept => "rps",
             Self::Bulk => "rows_per_second",
             Self::Callbacks => "per_second",
+            Self::Fairness => "quiet_p99_beside_noisy_ms",
             Self::Lanes => "priority_p99_ms",
             Self::Pipeline => "per_second",
         }
@@ -58,6 +64,7 @@ impl Scenario {
             Self::Accept => accept::run(arguments).await,
             Self::Bulk => bulk::run(arguments).await,
             Self::Callbacks => callbacks::run(arguments).await,
+            Self::Fairness => fairness::run(arguments).await,
             Self::Lanes => lanes::run(arguments).await,
             Self::Pipeline => pipeline::run(arguments).await,
         }

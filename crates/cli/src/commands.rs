@@ -5,7 +5,9 @@ mod config;
 mod doctor;
 mod job;
 mod key;
+mod ledger;
 mod migrate;
+mod notification;
 mod provider;
 mod queues;
 mod send;
@@ -46,7 +48,11 @@ pub(crate) enum Command {
     /// Jobs: mailings of up to 100,000 rows
     #[command(subcommand)]
     Job(job::Job),
+    /// Messages: what an administrator decides about one
+    #[command(subcommand)]
+    Notification(notification::Notification),
     Timeline(timeline::Timeline),
+    Ledger(ledger::Ledger),
     Queues(queues::Queues),
     Doctor(doctor::Doctor),
     /// Settings
@@ -67,7 +73,9 @@ impl Command {
             Self::Suppression(command) => command.run(cx).await,
             Self::Send(command) => command.run(cx).await,
             Self::Job(command) => command.run(cx).await,
+            Self::Notification(command) => command.run(cx).await,
             Self::Timeline(command) => command.run(cx).await,
+            Self::Ledger(command) => command.run(cx).await,
             Self::Queues(command) => command.run(cx).await,
             Self::Doctor(command) => command.run(cx).await,
             Self::Config(command) => command.run(cx),

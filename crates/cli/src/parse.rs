@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::str::FromStr;
 
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::lane::Lane;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -37,6 +38,11 @@ pub(crate) fn channel() -> impl TypedValueParser<Value = Channel> {
 /// `priority`, `normal` or `bulk`.
 pub(crate) fn lane() -> impl TypedValueParser<Value = Lane> {
     word(Lane::ALL.iter().map(|lane| lane.as_str()))
+}
+
+/// `retry`, `hold` or `give-up`.
+pub(crate) fn when_answer_lost() -> impl TypedValueParser<Value = WhenAnswerLost> {
+    word(WhenAnswerLost::ALL.iter().map(|policy| policy.as_str()))
 }
 
 fn word<T>(all: impl Iterator<Item = &'static str>) -> impl TypedValueParser<Value = T>

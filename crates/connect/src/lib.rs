@@ -6,6 +6,8 @@ pub mod job_payloads;
 use std::time::Duration;
 
 use anyhow::Context;
+use carillon_core::limits::UsualLimits;
+use carillon_core::limits::bounces::Thresholds;
 use carillon_runtime::settings::Settings;
 use carillon_store::seal::Sealer;
 use carillon_store::{Store, health, migrate};
@@ -62,6 +64,29 @@ pub fn broker(settings: &Settings, process: &str) -> anyhow::Result<carillon_amq
     };
     options.check().context("amqp.url")?;
     Ok(options)
+}
+
+/// What holds for services that have no limits of their own.
+#[must_use]
+pub fn usual_limits(settings: &Settings) -> UsualLimits {
+    let limits = &settings.limits;
+    UsualLimits {
+        rate: limits.rate_limit,
+        email_daily: limits.email_daily_limit,
+        sms_daily: limits.sms_daily_limit,
+        trial_daily: limits.trial_daily_limit,
+    }
+}
+
+/// How much of a service's e-mail may bounce.
+#[must_use]
+pub fn bounce_thresholds(settings: &Settings) -> Thresholds {
+    let limits = &settings.limits;
+    Thresholds {
+        warn_percent: limits.bounce_warn_percent,
+        stop_percent: limits.bounce_stop_percent,
+        least_emails: limits.bounce_least_emails,
+    }
 }
 
 /// Waits until the database answers and is migrated, saying once what it waits for. Returns early

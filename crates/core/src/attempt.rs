@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::ambiguity::{UNTIL_DECIDED, WhenAnswerLost};
 use crate::notification::{Event, Status};
 use crate::reason::Reason;
 use crate::retry::{Next, RetryPolicy};
@@ -21,10 +22,12 @@ pub enum Outcome {
         /// The provider's words, without personal data.
         detail: String,
     },
-    /// The provider did not take it; a later try may succeed.
+    /// The provider certainly did not take it; a later try, or another provider, may succeed.
     Failed {
         /// What went wrong, without personal data.
         detail: String,
+        /// What it says of other messages.
+        blame: Blame,
     },
     /// The provider takes fewer calls per second than we make. Not counted as an attempt.
     Throttled {
@@ -36,6 +39,17 @@ pub enum Outcome {
         /// What went wrong, without personal data.
         detail: String,
     },
+}
+
+/// Whom a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// This message, as far as is known: its sender, its recipient or what it says.
+    Message,
+    /// The provider: it cannot be reached, or fails whoever is written to.
+    Provider,
+    /// Our account with it: it does not know us, or does not let us send.
+    Account,
 }
 
 impl Outcome {
@@ -55,9 +69,9 @@ impl Outcome {
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         match self {
-            Self::Rejected { detail } | Self::Failed { detail } | Self::Ambiguous { detail } => {
-                Some(detail)
-            }
+            Self::Rejected { detail }
+            | Self::Failed { detail, .. }
+            | Self::Ambiguous { detail } => Some(detail),
             Self::Accepted { .. } | Self::Throttled { .. } => None,
         }
     }
@@ -68,6 +82,25 @@ const SHORTEST_THROTTLE: Duration = Duration::from_secs(1);
 
 /// And at most this long, whatever the provider asks.
 const LONGEST_THROTTLE: Duration = Duration::from_secs(3_600);
+
+/// The wait before another provider is tried, which has nothing to do with the trouble of the first.
+const FAILOVER_AFTER: Duration = Duration::from_secs(1);
+
+/// What a verdict depends on besides the outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// The number of the attempt, from 1.
+    pub number: u32,
+    /// How its lane retries.
+    pub policy: RetryPolicy,
+    /// Whether the provider reports what becomes of a message.
+    pub has_receipts: bool,
+    /// Whether another provider can be tried soon: there is one, and the attempt before this one did
+    /// not fail as well.
+    pub may_fail_over: bool,
+    /// What its template says of lost answers.
+    pub when_answer_lost: WhenAnswerLost,
+}
 
 /// What follows from an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,12 +118,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Decides what follows attempt number `attempt` (from 1) of a `created` notification.
+    /// Decides what follows an attempt of a `created` notification.
+    ///
+    /// Trouble with our account is the provider's pause and costs a message no attempt.
     #[must_use]
-    pub fn of(outcome: &Outcome, attempt: u32, policy: RetryPolicy, has_receipts: bool) -> Self {
+    pub fn of(outcome: &Outcome, attempt: Attempt) -> Self {
         match outcome {
             Outcome::Accepted { .. } => {
-                let event = if has_receipts {
+                let event = if attempt.has_receipts {
                     Event::Accepted
                 } else {
                     Event::AcceptedWithoutReceipts
@@ -106,10 +141,18 @@ impl Verdict {
             Outcome::Rejected { .. } => Self::give_up(Reason::ProviderRejected),
             Outcome::Throttled { after } => {
                 let wait = (*after).clamp(SHORTEST_THROTTLE, LONGEST_THROTTLE);
-                Self::wait(Reason::ProviderRate, wait, false)
+                Self::wait(Reason::ProviderRate, attempt.sooner(wait), false)
             }
-            Outcome::Failed { .. } => Self::try_again(Reason::ProviderFailure, attempt, policy),
-            Outcome::Ambiguous { .. } => Self::try_again(Reason::AnswerLost, attempt, policy),
+            Outcome::Failed {
+                blame: Blame::Account,
+                ..
+            } => Self::wait(Reason::ProviderFailure, FAILOVER_AFTER, false),
+            Outcome::Failed { .. } => Self::try_again(Reason::ProviderFailure, attempt),
+            Outcome::Ambiguous { .. } => match attempt.when_answer_lost {
+                WhenAnswerLost::Retry => Self::try_again(Reason::AnswerLost, attempt),
+                WhenAnswerLost::Hold => Self::wait(Reason::AnswerLost, UNTIL_DECIDED, true),
+                WhenAnswerLost::GiveUp => Self::give_up(Reason::AnswerLost),
+            },
         }
     }
 
@@ -159,10 +202,25 @@ impl Verdict {
         }
     }
 
-    fn try_again(reason: Reason, attempt: u32, policy: RetryPolicy) -> Self {
-        match policy.after(attempt) {
+    /// After a lost answer not sooner than by the policy: a receipt may come before that.
+    fn try_again(reason: Reason, attempt: Attempt) -> Self {
+        match attempt.policy.after(attempt.number) {
+            Next::Retry(wait) if reason == Reason::ProviderFailure => {
+                Self::wait(reason, attempt.sooner(wait), true)
+            }
             Next::Retry(wait) => Self::wait(reason, wait, true),
             Next::Exhausted => Self::give_up(Reason::AttemptsExhausted),
+        }
+    }
+}
+
+impl Attempt {
+    /// The wait, or less of it where another provider can be tried.
+    fn sooner(self, wait: Duration) -> Duration {
+        if self.may_fail_over {
+            wait.min(FAILOVER_AFTER)
+        } else {
+            wait
         }
     }
 }
@@ -178,13 +236,31 @@ mod tests {
     use crate::channel::Channel;
     use crate::lane::Lane;
 
-    fn verdict(outcome: &Outcome, attempt: u32) -> Verdict {
-        Verdict::of(
-            outcome,
-            attempt,
-            RetryPolicy::of(Channel::Email, Lane::Normal),
-            true,
-        )
+    fn attempt(number: u32) -> Attempt {
+        Attempt {
+            number,
+            policy: RetryPolicy::of(Channel::Email, Lane::Normal),
+            has_receipts: true,
+            may_fail_over: false,
+            when_answer_lost: WhenAnswerLost::Retry,
+        }
+    }
+
+    fn verdict(outcome: &Outcome, number: u32) -> Verdict {
+        Verdict::of(outcome, attempt(number))
+    }
+
+    fn failed(blame: Blame) -> Outcome {
+        Outcome::Failed {
+            detail: "500".into(),
+            blame,
+        }
+    }
+
+    fn lost() -> Outcome {
+        Outcome::Ambiguous {
+            detail: "no answer in time".into(),
+        }
     }
 
     #[test]
@@ -193,11 +269,11 @@ mod tests {
             reference: "r".into(),
         };
         assert_eq!(verdict(&accepted, 1).status, Status::Sending);
-        let policy = RetryPolicy::of(Channel::Sms, Lane::Bulk);
-        assert_eq!(
-            Verdict::of(&accepted, 1, policy, false).status,
-            Status::Sent
-        );
+        let without = Attempt {
+            has_receipts: false,
+            ..attempt(1)
+        };
+        assert_eq!(Verdict::of(&accepted, without).status, Status::Sent);
     }
 
     #[test]
@@ -206,9 +282,7 @@ mod tests {
             detail: "no".into(),
         };
         assert_eq!(verdict(&rejected, 1).status, Status::TechnicalFailure);
-        let failed = Outcome::Failed {
-            detail: "500".into(),
-        };
+        let failed = failed(Blame::Provider);
         assert_eq!(
             verdict(&failed, 47).retry_after,
             Some(Duration::from_secs(300))
@@ -217,6 +291,70 @@ mod tests {
             verdict(&failed, 48),
             Verdict::give_up(Reason::AttemptsExhausted)
         );
+    }
+
+    #[test]
+    fn where_there_is_another_provider_it_is_tried_soon_unless_the_first_may_have_the_message() {
+        let two = |number| Attempt {
+            may_fail_over: true,
+            ..attempt(number)
+        };
+        let throttled = Outcome::Throttled {
+            after: Duration::from_secs(600),
+        };
+        for outcome in [failed(Blame::Provider), failed(Blame::Message), throttled] {
+            let verdict = Verdict::of(&outcome, two(1));
+            assert_eq!(verdict.retry_after, Some(FAILOVER_AFTER), "{outcome:?}");
+        }
+        let verdict = Verdict::of(&lost(), two(1));
+        assert_eq!(verdict.retry_after, Some(Duration::from_secs(300)));
+        let last = Verdict::of(&failed(Blame::Provider), two(48));
+        assert_eq!(last, Verdict::give_up(Reason::AttemptsExhausted));
+        // A text message is tried again at once as it is.
+        let sms = Attempt {
+            policy: RetryPolicy::of(Channel::Sms, Lane::Normal),
+            ..two(1)
+        };
+        let verdict = Verdict::of(&failed(Blame::Provider), sms);
+        assert_eq!(verdict.retry_after, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn trouble_with_our_account_costs_no_attempt_and_never_exhausts() {
+        let verdict = verdict(&failed(Blame::Account), 48);
+        assert!(!verdict.counted);
+        assert_eq!(
+            (verdict.status, verdict.retry_after),
+            (Status::Created, Some(FAILOVER_AFTER))
+        );
+    }
+
+    #[test]
+    fn what_follows_a_lost_answer_is_the_template_s() {
+        let of = |when_answer_lost, number| {
+            let attempt = Attempt {
+                when_answer_lost,
+                ..attempt(number)
+            };
+            Verdict::of(&lost(), attempt)
+        };
+        for number in [1, 48] {
+            let held = of(WhenAnswerLost::Hold, number);
+            assert_eq!(
+                (held.status, held.reason, held.retry_after),
+                (
+                    Status::Created,
+                    Some(Reason::AnswerLost),
+                    Some(UNTIL_DECIDED)
+                )
+            );
+            let ended = of(WhenAnswerLost::GiveUp, number);
+            assert_eq!(ended, Verdict::give_up(Reason::AnswerLost));
+        }
+        let again = of(WhenAnswerLost::Retry, 1);
+        assert_eq!(again.retry_after, Some(Duration::from_secs(300)));
+        let exhausted = of(WhenAnswerLost::Retry, 48);
+        assert_eq!(exhausted, Verdict::give_up(Reason::AttemptsExhausted));
     }
 
     #[test]

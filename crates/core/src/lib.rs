@@ -22,6 +22,8 @@ pub mod sms;
 pub mod template;
 
 pub mod api_key;
+pub mod idempotency;
+pub mod limits;
 pub mod notification;
 pub mod service;
 pub mod trace;
@@ -30,7 +32,10 @@ pub mod bulk;
 pub mod job;
 pub mod job_file;
 
+pub mod allowance;
+pub mod ambiguity;
 pub mod attempt;
+pub mod fair_share;
 pub mod pace;
 pub mod provider;
 pub mod receipt;
@@ -38,9 +43,11 @@ pub mod retry;
 pub mod sender_domain;
 pub mod suppression;
 pub mod timeline;
+pub mod turn_order;
 pub mod unsubscribe;
 
 pub mod breaker;
+pub mod ledger;
 pub mod queue;
 pub mod rescue;
 pub mod schedule;

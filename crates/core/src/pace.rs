@@ -14,10 +14,22 @@ pub struct Pace {
     gap: f64,
     /// When the last slow-down happened.
     since: Duration,
+    starts: Starts,
 }
 
-/// The gap after the first refusal.
-const FIRST: f64 = 0.002;
+/// How many calls start in a second, counted over short windows.
+#[derive(Debug, Clone, PartialEq)]
+struct Starts {
+    /// When the present window began, and how many started since.
+    since: Duration,
+    n: u32,
+    /// Of the window before.
+    per_second: f64,
+}
+
+/// Fewer calls than one in this time are not what a refusal is about: the gap that the first one
+/// starts from is no wider.
+const FIRST: f64 = 0.001_6;
 /// A gap below this is no limit worth keeping.
 const NEGLIGIBLE: f64 = 0.000_2;
 /// The slowest pace.
@@ -32,6 +44,8 @@ const SOON: Duration = Duration::from_millis(700);
 const RECOVERY: f64 = 0.9;
 /// Refusals within this time of a slow-down belong to the same burst.
 const BURST: Duration = Duration::from_millis(200);
+/// Over what time starts are counted.
+const WINDOW: Duration = Duration::from_millis(250);
 
 impl Pace {
     /// No limit.
@@ -40,6 +54,11 @@ impl Pace {
         Self {
             gap: 0.0,
             since: Duration::ZERO,
+            starts: Starts {
+                since: Duration::ZERO,
+                n: 0,
+                per_second: 0.0,
+            },
         }
     }
 
@@ -55,15 +74,39 @@ impl Pace {
         }
     }
 
-    /// A call was refused.
+    /// A call starts.
+    pub fn started(&mut self, now: Duration) {
+        self.starts.count(now);
+    }
+
+    /// A call was refused: too many were made, at whatever pace was allowed.
     pub fn refused(&mut self, now: Duration) {
         if self.gap > 0.0 && now < self.since + BURST {
             return;
         }
         let is_soon = self.gap > 0.0 && now < self.since + SOON;
         let factor = if is_soon { SLOW_DOWN_SOON } else { SLOW_DOWN };
-        self.gap = (self.gap(now).as_secs_f64() * factor).clamp(FIRST, SLOWEST);
+        let made = FIRST.min(1.0 / self.starts.per_second(now));
+        let gap = self.gap(now).as_secs_f64().max(made);
+        self.gap = (gap * factor).clamp(NEGLIGIBLE, SLOWEST);
         self.since = now;
+    }
+}
+
+impl Starts {
+    fn count(&mut self, now: Duration) {
+        let elapsed = now.saturating_sub(self.since);
+        if elapsed >= WINDOW {
+            self.per_second = f64::from(self.n) / elapsed.as_secs_f64();
+            (self.since, self.n) = (now, 0);
+        }
+        self.n = self.n.saturating_add(1);
+    }
+
+    fn per_second(&self, now: Duration) -> f64 {
+        let elapsed = now.saturating_sub(self.since).max(WINDOW);
+        self.per_second
+            .max(f64::from(self.n) / elapsed.as_secs_f64())
     }
 }
 
@@ -85,6 +128,7 @@ mod tests {
             let at = Duration::from_secs_f64(now);
             let step = pace.gap(at).as_secs_f64().max(0.000_3);
             now += step;
+            pace.started(Duration::from_secs_f64(now));
             tokens = f64::min(tokens + step * limit, burst);
             let is_counted = f64::from(u8::from(now > FOUND_AFTER));
             if tokens >= 1.0 {
@@ -103,9 +147,10 @@ mod tests {
     fn it_converges_to_what_the_provider_takes() {
         for (limit, least_used, most_refused) in [
             (2.0, 0.6, 0.3),
-            (20.0, 0.7, 0.2),
-            (200.0, 0.7, 0.1),
-            (1_000.0, 0.7, 0.1),
+            (20.0, 0.9, 0.05),
+            (200.0, 0.9, 0.01),
+            (1_000.0, 0.9, 0.01),
+            (2_000.0, 0.9, 0.01),
         ] {
             let (used, refused) = against(limit);
             assert!(used > least_used, "at {limit}/s only {used} is used");

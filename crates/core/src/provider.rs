@@ -3,6 +3,8 @@
 //! Settings and credentials travel apart: settings may be shown, credentials are sealed in the
 //! database and never shown again.
 
+pub mod balance;
+pub mod breaker;
 pub mod changes;
 mod check;
 mod credentials;
@@ -178,6 +180,9 @@ pub struct NewProvider {
     /// Its share among the channel's providers, 0 to 100.
     #[serde(default = "full")]
     pub weight: i32,
+    /// The most calls per second of all processes together, 1 to 100,000; none is no limit.
+    #[serde(default)]
+    pub rate_per_second: Option<i32>,
     /// Settings of the kind.
     #[serde(default)]
     pub settings: Value,
@@ -206,6 +211,8 @@ pub struct ProviderSpec {
     pub active: bool,
     /// Its share among the channel's providers.
     pub weight: i32,
+    /// The most calls per second of all processes together.
+    pub rate_per_second: Option<i32>,
     /// Settings, which say what kind it is.
     pub settings: ProviderSettings,
     /// Credentials, if it has its own.

@@ -44,7 +44,8 @@ text_enum! {
     }
 }
 
-/// The accept inboxes: each holds the only copy of what was accepted.
+/// The accept inboxes: each holds the only copy of what was accepted. Each gets lane markers and has a
+/// watermark, as [`Queue::marked`] says: the ledger knows by them when what it misses is nowhere.
 pub const INBOXES: [Queue; 5] = [
     Queue::DatabasePriority,
     Queue::Database,
@@ -76,6 +77,11 @@ impl Queue {
     /// truth.
     pub fn lanes() -> impl Iterator<Item = Self> {
         DELIVERY.into_iter().chain(CALLBACKS).chain([Self::Jobs])
+    }
+
+    /// Every queue that lane markers are put into.
+    pub fn marked() -> impl Iterator<Item = Self> {
+        Self::lanes().chain(INBOXES)
     }
 
     /// The accept inbox of a message.

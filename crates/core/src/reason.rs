@@ -37,12 +37,17 @@ text_enum! {
         FellOut = "fell-out",
         /// A worker held the message without starting it for too long and gave it back.
         GivenBack = "given-back",
+        /// The service has more on its way than its share of what is sent in the next seconds.
+        FairShare = "fair-share",
         /// The service was suspended after the message was accepted.
         ServiceInactive = "service-inactive",
         /// The template version could not be rendered with the stored values.
         NotRenderable = "not-renderable",
         /// No active provider is configured for the channel.
         NoProvider = "no-provider",
+        /// Every provider of the channel failed so often, or refuses our account, that it is left
+        /// alone for now.
+        ProviderPaused = "provider-paused",
         /// The result belongs to a lease that had already been taken away.
         StaleResult = "stale-result",
         /// The provider reports delivery.
@@ -67,6 +72,8 @@ text_enum! {
         NoReceipt = "no-receipt",
         /// It could not be handed to a provider for days.
         NeverSent = "never-sent",
+        /// Too much of the service's e-mail bounces for any to be sent.
+        BounceBrake = "bounce-brake",
         /// The job it belongs to is paused.
         JobPaused = "job-paused",
         /// The job it belongs to was cancelled before it was sent.

@@ -1,5 +1,6 @@
 //! Services: what decisions need to know of a tenant.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::api_key::KeyType;
@@ -34,6 +35,18 @@ pub struct Service {
     /// How long its jobs of text messages are kept, in days.
     #[serde(default = "usual_retention")]
     pub sms_retention_days: i32,
+    /// How many requests it may make in a minute with each type of key; as the settings say if none.
+    #[serde(default)]
+    pub rate_limit: Option<i32>,
+    /// How many e-mails it may send in a day of UTC; as the settings say if none.
+    #[serde(default)]
+    pub email_daily_limit: Option<i32>,
+    /// How many text messages it may send in a day of UTC; as the settings say if none.
+    #[serde(default)]
+    pub sms_daily_limit: Option<i32>,
+    /// Since when too much of its e-mail bounces for any to be sent.
+    #[serde(default)]
+    pub email_braked_at: Option<DateTime<Utc>>,
 }
 
 /// For how many days a service may have its jobs kept (GOV.UK Notify's range).
@@ -156,6 +169,10 @@ impl NewService {
             one_click_unsubscribe: false,
             email_retention_days: USUAL_RETENTION_DAYS,
             sms_retention_days: USUAL_RETENTION_DAYS,
+            rate_limit: None,
+            email_daily_limit: None,
+            sms_daily_limit: None,
+            email_braked_at: None,
         })
     }
 }
@@ -215,6 +232,15 @@ pub enum NotAllowed {
     Trial,
 }
 
+impl Service {
+    /// Whether its messages of a channel are kept back because too many have bounced. What a test key
+    /// sends reaches nobody, so it goes on.
+    #[must_use]
+    pub fn is_braked(&self, channel: Channel, key_type: KeyType) -> bool {
+        channel == Channel::Email && key_type != KeyType::Test && self.email_braked_at.is_some()
+    }
+}
+
 /// Decides whether a key may send to a recipient; `on_safelist` is asked only when it matters.
 ///
 /// # Errors
@@ -249,6 +275,10 @@ mod tests {
             one_click_unsubscribe: false,
             email_retention_days: USUAL_RETENTION_DAYS,
             sms_retention_days: USUAL_RETENTION_DAYS,
+            rate_limit: None,
+            email_daily_limit: None,
+            sms_daily_limit: None,
+            email_braked_at: None,
         }
     }
 
@@ -268,6 +298,17 @@ mod tests {
         );
         assert_eq!(allow_recipient(&trial, KeyType::Normal, || true), Ok(()));
         assert_eq!(allow_recipient(&trial, KeyType::Test, || false), Ok(()));
+    }
+
+    #[test]
+    fn a_brake_holds_e_mail_that_would_reach_somebody() {
+        let mut service = service(false);
+        assert!(!service.is_braked(Channel::Email, KeyType::Normal));
+        service.email_braked_at = Some(crate::clock::now());
+        assert!(service.is_braked(Channel::Email, KeyType::Normal));
+        assert!(service.is_braked(Channel::Email, KeyType::Team));
+        assert!(!service.is_braked(Channel::Email, KeyType::Test));
+        assert!(!service.is_braked(Channel::Sms, KeyType::Normal));
     }
 
     fn new(name: &str) -> NewService {

@@ -13,6 +13,8 @@ text_enum! {
         Held = "held",
         /// It was found in no queue, or its worker vanished; it is sent on again.
         Rescued = "rescued",
+        /// An administrator decided that it goes on; the detail says how.
+        Resolved = "resolved",
         /// We gave up.
         Failed = "failed",
         /// It was withdrawn before it was sent.

@@ -7,7 +7,9 @@
 //! `schedules`.
 
 mod backlog;
+mod bounces;
 mod jobs;
+mod ledger;
 mod markers;
 mod outbox;
 mod parked;
@@ -15,6 +17,8 @@ mod publish;
 mod relay;
 mod rescue;
 mod schedules;
+mod slow_delivery;
+mod tend_providers;
 mod timeouts;
 
 use carillon_amqp::Publisher;
@@ -56,6 +60,8 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let grace = carillon_core::rescue::grace(delivery.lease, delivery.unstarted_limit);
     let calls_per_endpoint = app.settings.callbacks.in_flight_per_endpoint;
     let give_up_after = app.settings.sending.give_up_after;
+    let thresholds = carillon_connect::bounce_thresholds(&app.settings);
+    let bounce_rates = bounces::Rates::default();
     let rescue = rescue::Rescue::default();
     let markers = markers::Markers::default();
     let events_written = Notify::new();
@@ -83,14 +89,18 @@ pub async fn run(app: App) -> anyhow::Result<()> {
         ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
             backlog::measure(&store).await?;
             outbox::measure(&store).await?;
+            bounce_rates.measure(&store, &thresholds).await?;
             jobs::measure(&store).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
-            schedules::run_what_is_due(&store, &payloads, give_up_after, shutdown).await
+            schedules::run_what_is_due(&store, &payloads, give_up_after, &thresholds, shutdown).await
         }),
         ticker::every(settings.relay_interval, shutdown, "jobs", async || {
             let pieces = app.settings.jobs.parallel_chunks;
             jobs::send_on(&store, &publisher, pieces, shutdown).await
+        }),
+        ticker::every(ledger::MEASURE_INTERVAL, shutdown, "ledger", async || {
+            ledger::measure(&store).await
         }),
         ticker::every(parked::INTERVAL, shutdown, "parked", async || {
             parked::bring_back(&store, &publisher, shutdown).await

@@ -1,4 +1,5 @@
-//! Lane markers: one into every queue of ids, every few seconds while they come out again.
+//! Lane markers: one into every queue of ids and every accept inbox, every few seconds while they
+//! come out again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -44,7 +45,7 @@ impl Markers {
         let now = health::now(store).await?;
         let watermarks: HashMap<String, DateTime<Utc>> =
             watermark::read(store).await?.into_iter().collect();
-        for queue in Queue::lanes() {
+        for queue in Queue::marked() {
             let last = self.lanes.lock().get(&queue).copied();
             let recorded = watermarks.get(queue.as_str()).copied();
             let Some(lane) = next(last, recorded, now, interval) else {

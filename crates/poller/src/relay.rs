@@ -1,11 +1,8 @@
 //! Relaying rows whose wait is over: committed as on their way, then published.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use carillon_amqp::{Outgoing, Publisher};
-use carillon_core::id::NotificationId;
-use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::task::Deliver;
 use carillon_runtime::crash_point;
@@ -20,6 +17,9 @@ const BATCH: i64 = 1_000;
 const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 
 /// Relays until nothing is due. While the broker is away nothing is touched.
+///
+/// In the order in which rows came due, whosever they are: a round takes some ten milliseconds, and
+/// what waits for its fair share comes due as its service's turns do. Turns are the workers' care.
 pub(crate) async fn all_due(
     store: &Store,
     publisher: &Publisher,
@@ -33,18 +33,12 @@ pub(crate) async fn all_due(
         // Between this commit and the publish a crash leaves rows on their way that are in no
         // queue: the watermark proves it and the rescue brings them back.
         crash_point!("poller.relay.committed");
-        let mut by_queue: BTreeMap<Queue, Vec<NotificationId>> = BTreeMap::new();
-        for row in &relayed {
-            by_queue.entry(row.queue).or_default().push(row.id);
-        }
-        let mut batch = Vec::new();
-        for (queue, ids) in &by_queue {
-            for ids in ids.chunks(Deliver::MAX_IDS) {
-                let task = Deliver { ids: ids.to_vec() };
-                batch.push(Outgoing::task(*queue, carillon_core::id::mint(), &task)?);
-            }
+        let tasks = Deliver::all(relayed.iter().copied().map(Into::into));
+        let mut batch = Vec::with_capacity(tasks.len());
+        for (queue, task) in &tasks {
+            batch.push(Outgoing::task(*queue, carillon_core::id::mint(), task)?);
             metrics::counter!("carillon_relayed_total", "queue" => queue.as_str())
-                .increment(ids.len() as u64);
+                .increment(task.ids.len() as u64);
         }
         if let Err(error) = publish::within_deadline(publisher, &batch).await {
             let ids: Vec<_> = relayed.iter().map(|row| row.id).collect();

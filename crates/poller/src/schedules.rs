@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use carillon_connect::job_payloads::JobPayloads;
+use carillon_core::limits::bounces::Thresholds;
 use carillon_core::schedule::{ScheduledTask, register};
-use carillon_store::{Store, health, partition, provider_reference, schedule};
+use carillon_store::{Store, health, idempotency, limits, partition, provider_reference, schedule};
 use tokio_util::sync::CancellationToken;
 
-use crate::{jobs, timeouts};
+use crate::{bounces, jobs, ledger, slow_delivery, tend_providers, timeouts};
 
 /// Rows that one statement removes.
 const BATCH: i64 = 5_000;
@@ -18,6 +19,7 @@ pub(crate) async fn run_what_is_due(
     store: &Store,
     payloads: &JobPayloads,
     give_up_after: Duration,
+    thresholds: &Thresholds,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let now = health::now(store).await?;
@@ -26,7 +28,7 @@ pub(crate) async fn run_what_is_due(
         if !schedule::take(store, task.name, slot).await? {
             continue;
         }
-        match perform(store, payloads, task, give_up_after, shutdown).await {
+        match perform(store, payloads, task, give_up_after, thresholds, shutdown).await {
             Ok(n) => {
                 schedule::finish(store, task.name, slot).await?;
                 tracing::info!(task.name = task.name, n_rows = n, "scheduled task done");
@@ -53,6 +55,7 @@ async fn perform(
     payloads: &JobPayloads,
     task: &ScheduledTask,
     give_up_after: Duration,
+    thresholds: &Thresholds,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<usize> {
     if task.name == register::KEEP_PARTITIONS_AHEAD.name {
@@ -68,6 +71,18 @@ async fn perform(
         jobs::check_for_missing_rows(store, shutdown).await
     } else if task.name == register::REMOVE_OLD_JOBS.name {
         jobs::remove_old(store, payloads, shutdown).await
+    } else if task.name == register::FORGET_IDEMPOTENCY_KEYS.name {
+        forget_idempotency_keys(store, shutdown).await
+    } else if task.name == register::CHECK_LEDGER.name {
+        ledger::check(store, shutdown).await
+    } else if task.name == register::SWITCH_ON_SLOW_DELIVERY.name {
+        slow_delivery::switch(store).await
+    } else if task.name == register::TEND_PROVIDERS_BACK.name {
+        tend_providers::back(store).await
+    } else if task.name == register::WATCH_BOUNCES.name {
+        bounces::watch(store, thresholds, shutdown).await
+    } else if task.name == register::FORGET_OLD_COUNTS.name {
+        Ok(limits::forget_old_counts(store).await?)
     } else {
         anyhow::bail!("{} has no work", task.name)
     }
@@ -78,6 +93,22 @@ async fn forget_references(store: &Store, shutdown: &CancellationToken) -> anyho
     let mut n_forgotten = 0;
     while !shutdown.is_cancelled() {
         let n = provider_reference::forget_old(store, BATCH).await?;
+        if n == 0 {
+            break;
+        }
+        n_forgotten += n;
+    }
+    Ok(n_forgotten)
+}
+
+/// In batches, as [`forget_references`].
+async fn forget_idempotency_keys(
+    store: &Store,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<usize> {
+    let mut n_forgotten = 0;
+    while !shutdown.is_cancelled() {
+        let n = idempotency::forget_expired(store, BATCH).await?;
         if n == 0 {
             break;
         }

@@ -85,6 +85,10 @@ impl<P: Provider> Provider for Instrumented<P> {
     fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
         self.provider.probe()
     }
+
+    fn allowed_rate(&self) -> BoxFuture<'_, Option<f64>> {
+        self.provider.allowed_rate()
+    }
 }
 
 /// The span of one call; disabled unless it happens within a recorded trace.

@@ -2,7 +2,8 @@
 
 use carillon_core::attempt::Outcome;
 use carillon_core::provider::ProviderKind;
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 
 use crate::outgoing::OutgoingMessage;
 
@@ -33,6 +34,12 @@ pub trait Provider: Send + Sync {
 
     /// Reaches the provider and logs in, but sends nothing: for `carillon doctor`.
     fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>>;
+
+    /// How many messages the account may send in a second, where the provider can be asked for it.
+    /// None when it cannot, or does not answer.
+    fn allowed_rate(&self) -> BoxFuture<'_, Option<f64>> {
+        ready(None).boxed()
+    }
 }
 
 /// Why a provider cannot be used now. Holds no secret and no personal data.
@@ -88,6 +95,10 @@ impl<P: Provider + ?Sized> Provider for std::sync::Arc<P> {
     fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
         (**self).probe()
     }
+
+    fn allowed_rate(&self) -> BoxFuture<'_, Option<f64>> {
+        (**self).allowed_rate()
+    }
 }
 
 impl<P: Provider + ?Sized> Provider for Box<P> {
@@ -109,5 +120,9 @@ impl<P: Provider + ?Sized> Provider for Box<P> {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
         (**self).probe()
+    }
+
+    fn allowed_rate(&self) -> BoxFuture<'_, Option<f64>> {
+        (**self).allowed_rate()
     }
 }

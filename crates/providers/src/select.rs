@@ -14,13 +14,34 @@ pub struct Candidate {
 /// None when no candidate has any weight.
 #[must_use]
 pub fn choose(candidates: &[Candidate], dice: u32) -> Option<usize> {
-    let total: u64 = candidates.iter().map(|c| u64::from(c.weight)).sum();
+    by_weight(candidates.iter().map(|candidate| candidate.weight), dice)
+}
+
+/// Like [`choose`], among those that are usable, and not the `avoided` one if there is another.
+#[must_use]
+pub fn choose_another(
+    candidates: &[Candidate],
+    avoided: Option<&str>,
+    is_usable: impl Fn(usize) -> bool,
+    dice: u32,
+) -> Option<usize> {
+    let weight = |n: usize, avoided: Option<&str>| {
+        let candidate = &candidates[n];
+        let counts = avoided != Some(&*candidate.name) && is_usable(n);
+        if counts { candidate.weight } else { 0 }
+    };
+    let among = |avoided| by_weight((0..candidates.len()).map(|n| weight(n, avoided)), dice);
+    among(avoided).or_else(|| among(None))
+}
+
+fn by_weight(weights: impl Iterator<Item = u32> + Clone, dice: u32) -> Option<usize> {
+    let total: u64 = weights.clone().map(u64::from).sum();
     // Scaled rather than taken modulo the total, which would favour the first ones. In 128 bits:
     // several weights near the maximum exceed 64 once multiplied.
     let point = (u128::from(dice) * u128::from(total)) >> u32::BITS;
     let mut passed = 0_u128;
-    candidates.iter().position(|candidate| {
-        passed += u128::from(candidate.weight);
+    weights.into_iter().position(|weight| {
+        passed += u128::from(weight);
         point < passed
     })
 }
@@ -64,6 +85,23 @@ mod tests {
         for dice in [0, 1, u32::MAX] {
             assert_eq!(choose(&candidates(&[0, 0]), dice), None);
             assert_eq!(choose(&[], dice), None);
+        }
+    }
+
+    #[test]
+    fn another_one_is_chosen_where_there_is_one_that_is_usable() {
+        let all = candidates(&[0, 20, 80]);
+        for dice in [0, u32::MAX / 2, u32::MAX] {
+            let choose = |avoided, usable: &[usize]| {
+                choose_another(&all, avoided, |n| usable.contains(&n), dice)
+            };
+            assert_eq!(choose(Some("p80"), &[0, 1, 2]), Some(1));
+            assert_eq!(choose(Some("p20"), &[0, 1, 2]), Some(2));
+            assert_eq!(choose(None, &[0, 1]), Some(1));
+            // It is the only one that is left.
+            assert_eq!(choose(Some("p80"), &[0, 2]), Some(2));
+            assert_eq!(choose(None, &[0]), None);
+            assert_eq!(choose(Some("p80"), &[]), None);
         }
     }
 

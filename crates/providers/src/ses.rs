@@ -215,4 +215,14 @@ impl Provider for Ses {
     fn probe(&self) -> BoxFuture<'_, Result<(), Unreachable>> {
         self.reach().boxed()
     }
+
+    fn allowed_rate(&self) -> BoxFuture<'_, Option<f64>> {
+        async {
+            let account = self.client.get_account().send().await.ok()?;
+            let rate = account.send_quota()?.max_send_rate();
+            // Less is no rate but an account that may not send, which a call will say.
+            (rate > 0.0).then_some(rate)
+        }
+        .boxed()
+    }
 }

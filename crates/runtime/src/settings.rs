@@ -9,6 +9,7 @@ mod callbacks;
 mod duration;
 mod error;
 mod jobs;
+mod limits;
 mod pipeline;
 mod process;
 mod receipts;
@@ -29,6 +30,7 @@ pub use api::Api;
 pub use callbacks::Callbacks;
 pub use error::SettingsError;
 pub use jobs::Jobs;
+pub use limits::Limits;
 pub use pipeline::{Delivery, Email, Poller, Retry, Save, Sending};
 pub use process::{HealthListener, LogFormat, Logging, Shutdown};
 pub use receipts::Receipts;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub save: Save,
     /// Mailings of one request.
     pub jobs: Jobs,
+    /// What services may do.
+    pub limits: Limits,
     /// Calls to services.
     pub callbacks: Callbacks,
     /// Whose receipts are taken.

@@ -99,7 +99,7 @@ struct CutOnPurpose;
 
 impl std::fmt::Display for CutOnPurpose {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cut on purpose, as the recipient's script says")
+        f.write_str("cut on purpose, as a script or a fault says")
     }
 }
 

@@ -11,6 +11,9 @@
 //! It knows nothing of Carillon but the two wire formats: what `carillon-providers` sends, and
 //! [`Receipt`](carillon_core::receipt::Receipt). It is not for production.
 //!
+//! Beside the scripts, [`faults`] happen to calls of everyone by chance; the log says which call met
+//! which.
+//!
 //! A new scripted recipient is a variant of [`script::Script`]; the compiler names the other
 //! places.
 
@@ -19,6 +22,7 @@ pub mod script;
 
 mod bucket;
 pub mod control;
+pub mod faults;
 
 pub mod log;
 pub mod memory;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use actix_web::error::ErrorServiceUnavailable;
 use actix_web::web::{Data, Json, Query};
-use actix_web::{HttpResponse, Responder, delete, get, post};
+use actix_web::{HttpResponse, Responder, delete, get, post, put};
 use carillon_core::id::NotificationId;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::call::Call;
 use crate::control::Change;
+use crate::faults::Faults;
 use crate::sandbox::Sandbox;
 
 /// Messages of one answer, unless another limit is asked for.
@@ -111,4 +112,18 @@ pub(crate) async fn change_controls(
     let controls = sandbox.change(change.into_inner());
     tracing::info!(?controls, "changed how the sandbox behaves");
     Json(controls)
+}
+
+#[get("/faults")]
+pub(crate) async fn show_faults(sandbox: Data<Sandbox>) -> impl Responder {
+    Json(sandbox.faults())
+}
+
+/// Sets how often calls meet which fault, from the next call on; without shares none does.
+#[put("/faults")]
+pub(crate) async fn set_faults(sandbox: Data<Sandbox>, faults: Json<Faults>) -> impl Responder {
+    let faults = faults.into_inner();
+    sandbox.set_faults(faults);
+    tracing::info!(?faults, "changed which faults calls meet");
+    Json(faults)
 }

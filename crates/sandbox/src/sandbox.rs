@@ -16,12 +16,13 @@ use uuid::Uuid;
 use crate::bucket::Bucket;
 use crate::call::{Call, CallOutcome};
 use crate::control::{Change, Controls};
+use crate::faults::{Dice, Fault, Faults};
 use crate::log::{Entry, Log, LogBroken, Written, replay};
 use crate::memory::{Memory, Stats};
 use crate::receipts::{Due, Pending};
 use crate::script::{REFUSALS, Script};
 
-/// How long `throttle@` asks to wait.
+/// How long `throttle@` and a throttling fault ask to wait.
 const SCRIPTED_WAIT: Duration = Duration::from_millis(200);
 
 /// Everything the handlers share.
@@ -38,6 +39,7 @@ pub struct Sandbox {
 struct Inner {
     memory: Memory,
     bucket: Bucket,
+    dice: Dice,
 }
 
 /// What the caller is to be told.
@@ -89,6 +91,7 @@ impl Sandbox {
             inner: Mutex::new(Inner {
                 memory,
                 bucket: Bucket::full(),
+                dice: Dice::default(),
             }),
             log,
             controls: watch::Sender::new(controls),
@@ -107,7 +110,7 @@ impl Sandbox {
     pub fn decide(&self, request: SendRequest<'_>) -> Decision {
         let controls = *self.controls.borrow();
         let mut inner = self.inner.lock();
-        let verdict = inner.verdict(&request, controls, self.started.elapsed());
+        let (verdict, fault) = inner.verdict(&request, controls, self.started.elapsed());
         let outcome = verdict.outcome();
         let reference = (outcome == CallOutcome::Accepted).then(carillon_core::id::mint);
         let call = Call {
@@ -120,6 +123,7 @@ impl Sandbox {
             subject: request.subject.map(Cow::into_owned),
             body: request.body.into_owned(),
             trial: request.trial,
+            fault,
             at: clock::now(),
         };
         let written = self.log.append(&[Entry::Call(Cow::Borrowed(&call))]);
@@ -191,6 +195,17 @@ impl Sandbox {
         *self.controls.borrow()
     }
 
+    /// Sets which faults calls meet, in the place of those set before.
+    pub fn set_faults(&self, faults: Faults) {
+        self.inner.lock().dice = Dice::new(faults);
+    }
+
+    /// Which faults calls meet.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.inner.lock().dice.faults()
+    }
+
     pub(crate) fn watch_controls(&self) -> watch::Receiver<Controls> {
         self.controls.subscribe()
     }
@@ -219,13 +234,26 @@ fn due(pending: Pending, delay: Duration) -> Due {
 }
 
 impl Inner {
-    fn verdict(&mut self, request: &SendRequest<'_>, controls: Controls, now: Duration) -> Verdict {
+    /// What becomes of a call, and the fault that it met.
+    fn verdict(
+        &mut self,
+        request: &SendRequest<'_>,
+        controls: Controls,
+        now: Duration,
+    ) -> (Verdict, Option<Fault>) {
         if controls.fail_all {
-            return Verdict::Fail;
+            return (Verdict::Fail, None);
         }
         if let Err(wait) = self.bucket.take(controls.throttle_per_second, now) {
-            return Verdict::Throttle(wait);
+            return (Verdict::Throttle(wait), None);
         }
+        match self.dice.throw() {
+            Some(fault) => (Verdict::of_fault(fault), Some(fault)),
+            None => (self.scripted(request), None),
+        }
+    }
+
+    fn scripted(&self, request: &SendRequest<'_>) -> Verdict {
         let refuses = || self.memory.times_refused(request.id) < REFUSALS;
         match Script::of(&request.recipient) {
             Script::Reject => Verdict::Reject,
@@ -239,6 +267,15 @@ impl Inner {
 }
 
 impl Verdict {
+    const fn of_fault(fault: Fault) -> Self {
+        match fault {
+            Fault::Fail => Self::Fail,
+            Fault::Throttle => Self::Throttle(SCRIPTED_WAIT),
+            Fault::Hang => Self::Hang,
+            Fault::ResetAfterAccept => Self::AcceptAndCut,
+        }
+    }
+
     const fn outcome(self) -> CallOutcome {
         match self {
             Self::Accept | Self::AcceptAndCut => CallOutcome::Accepted,

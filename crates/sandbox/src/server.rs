@@ -45,6 +45,8 @@ pub fn serve(
             .service(reading::show_stats)
             .service(reading::show_controls)
             .service(reading::change_controls)
+            .service(reading::show_faults)
+            .service(reading::set_faults)
     };
     let server = HttpServer::new(app)
         .workers(WORKERS)

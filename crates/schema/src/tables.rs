@@ -19,6 +19,10 @@ diesel::table! {
         one_click_unsubscribe -> Bool,
         email_retention_days -> Int4,
         sms_retention_days -> Int4,
+        rate_limit -> Nullable<Int4>,
+        email_daily_limit -> Nullable<Int4>,
+        sms_daily_limit -> Nullable<Int4>,
+        email_braked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -64,6 +68,7 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         updated_at -> Nullable<Timestamptz>,
+        when_answer_lost -> Text,
     }
 }
 
@@ -88,6 +93,20 @@ diesel::table! {
         settings -> Jsonb,
         updated_at -> Timestamptz,
         sealed_credentials -> Nullable<Bytea>,
+        resting_weight -> Int4,
+        rate_per_second -> Nullable<Int4>,
+    }
+}
+
+diesel::table! {
+    provider_changes (id) {
+        id -> Int8,
+        provider -> Text,
+        at -> Timestamptz,
+        actor -> Text,
+        reason -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
     }
 }
 
@@ -161,6 +180,30 @@ diesel::table! {
         job_id -> Uuid,
         chunk -> Int4,
         payload -> Bytea,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (service_id, key) {
+        service_id -> Uuid,
+        key -> Text,
+        fingerprint -> Bytea,
+        sealed_answer -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    service_brakes (service_id, braked_at) {
+        service_id -> Uuid,
+        braked_at -> Timestamptz,
+        sent -> Int8,
+        hard_bounced -> Int8,
+        released_at -> Nullable<Timestamptz>,
+        released_by -> Nullable<Text>,
+        release_reason -> Nullable<Text>,
+        rows_released_at -> Nullable<Timestamptz>,
     }
 }
 

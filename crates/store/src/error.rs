@@ -1,5 +1,6 @@
 //! What can go wrong, named by what the caller can do about it.
 
+use carillon_core::channel::Channel;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 /// The result of a store function.
@@ -23,6 +24,9 @@ pub enum Error {
     /// What was to be changed has changed since it was read.
     #[error("changed meanwhile; read it again")]
     Changed,
+    /// Without it nobody would deliver the channel any more.
+    #[error("is the last active provider of {0}, whose messages would wait")]
+    LastOfChannel(Channel),
     /// The day's partition does not exist: ensure it and try again.
     #[error("no partition for the id")]
     NoPartition,
@@ -40,6 +44,11 @@ impl Error {
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// Whether somebody else held for too long what the statement would have changed.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Unavailable(text) if text.contains("due to lock timeout"))
     }
 }
 

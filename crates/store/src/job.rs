@@ -28,7 +28,7 @@ pub use backlog::{Backlog, backlog};
 pub use change::move_on;
 pub use change_rows::{RowsChanged, change_rows, rows_are_changed};
 pub use claim_chunk::{Claim, ClaimedChunk, claim_chunk, give_back_chunk};
-pub use create::{ChunkOf, CreateError, NewJob, create};
+pub use create::{ChunkOf, CreateError, NewJob, Once, create, create_once};
 pub use finish::{finish, reopen_missing, unchecked};
 pub use read::{Filter, Job, count_saved, read, read_page, statistics};
 pub use retention::{Expired, expired, remove_expired, withdraw_expired};

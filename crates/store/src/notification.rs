@@ -11,20 +11,23 @@ mod read;
 mod receipts;
 mod relay;
 mod rescue;
+mod resolve;
 mod save;
 mod time_out;
 mod timeline;
 mod trace;
 
 pub use claim::{Claimed, claim};
-pub use hold::hold;
+pub use hold::{hold, hold_each};
 pub use mark::{Marking, Marks, mark};
 pub use read::{Filter, Notification, read_many, read_page};
 pub use receipts::{Applied, apply_receipts};
 pub use relay::{Relayed, relay};
 pub use rescue::{rescue_fallen, rescue_lost};
+pub use resolve::resolve;
 pub use save::save;
 pub use time_out::{Page, time_out};
 pub use timeline::{TimelineEntry, timeline};
 
+pub(crate) use save::{days, save_on};
 pub(crate) use trace::{recorded, span_to_keep};

@@ -1,14 +1,22 @@
-//! Provider settings: which providers deliver a channel.
+//! Provider settings: which providers deliver a channel, how they came to be so, and how fast they are.
+
+mod balance;
+mod change;
+mod history;
 
 use carillon_core::channel::Channel;
-use carillon_core::provider::changes::{Changed, CredentialsChange, Current};
+use carillon_core::provider::changes::Current;
 use carillon_core::provider::share::Share;
 use carillon_core::provider::{Credentials, ProviderKind, ProviderSettings, ProviderSpec};
 use carillon_schema::providers;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
+
+pub use balance::{n_with_it, reweigh, speeds};
+pub use change::{create, create_alone, remove, update};
+pub use history::{By, Change, history};
 
 use crate::seal::SealError;
 use crate::{Error, Result, Store};
@@ -31,6 +39,10 @@ pub struct Provider {
     pub settings: Value,
     /// When anything of it changed last.
     pub updated_at: DateTime<Utc>,
+    /// Its share as an operator set it; balancing moves `weight` away from it and back.
+    pub resting_weight: i32,
+    /// The most calls per second of all processes together; none is no limit.
+    pub rate_per_second: Option<i32>,
     sealed_credentials: Option<Vec<u8>>,
 }
 
@@ -46,7 +58,8 @@ impl Provider {
     pub fn to_json(&self) -> Value {
         json!({
             "name": self.name, "kind": self.kind, "channel": self.channel, "active": self.active,
-            "weight": self.weight, "settings": self.settings,
+            "weight": self.weight, "resting_weight": self.resting_weight,
+            "rate_per_second": self.rate_per_second, "settings": self.settings,
             "has_credentials": self.has_credentials(), "updated_at": self.updated_at,
         })
     }
@@ -60,9 +73,19 @@ impl Provider {
             channel: self.channel,
             active: self.active,
             weight: self.weight,
+            resting_weight: self.resting_weight,
+            rate_per_second: self.rate_per_second,
             settings: &self.settings,
             has_credentials: self.has_credentials(),
         }
+    }
+
+    /// Whether a client of the other would do for this one: with another share or rate a provider keeps
+    /// its connections, and what is known of it.
+    #[must_use]
+    pub fn has_client_of(&self, other: &Self) -> bool {
+        let of = |one: &Self| (one.kind, one.channel, one.sealed_credentials.clone());
+        of(self) == of(other) && self.settings == other.settings
     }
 
     /// Reads its settings and opens its credentials.
@@ -85,6 +108,7 @@ impl Provider {
             channel: self.channel,
             active: self.active,
             weight: self.weight,
+            rate_per_second: self.rate_per_second,
             settings,
             credentials,
         })
@@ -125,118 +149,7 @@ pub async fn read(store: &Store, name: &str) -> Result<Provider> {
     store.within_deadline(select.first(&mut conn)).await
 }
 
-/// Adds a provider.
-///
-/// # Errors
-/// [`Error::Conflict`] when one of this name is there; [`Error::Seal`] when there are credentials
-/// but no key to seal them with.
-pub async fn create(store: &Store, spec: &ProviderSpec) -> Result<Provider> {
-    let sealed = seal(store, &spec.name, spec.credentials.as_ref())?;
-    let mut conn = store.connection().await?;
-    store.within_deadline(insert(&mut conn, spec, sealed)).await
-}
-
-/// Adds a provider as the only active one of its channel, in one transaction: no message meets
-/// both, or none. Returns it, and the names of those that were active before.
-///
-/// # Errors
-/// As of [`create`].
-pub async fn create_alone(store: &Store, spec: &ProviderSpec) -> Result<(Provider, Vec<String>)> {
-    let sealed = seal(store, &spec.name, spec.credentials.as_ref())?;
-    let mut conn = store.connection().await?;
-    let both = conn.transaction(async |conn| {
-        let others = providers::table
-            .filter(providers::channel.eq(spec.channel))
-            .filter(providers::active);
-        let stopped: Vec<String> = diesel::update(others)
-            .set((
-                providers::active.eq(false),
-                providers::updated_at.eq(carillon_now()),
-            ))
-            .returning(providers::name)
-            .get_results(conn)
-            .await?;
-        let added = insert(conn, spec, sealed).await?;
-        QueryResult::Ok((added, stopped))
-    });
-    store.within_deadline(both).await
-}
-
-async fn insert(
-    conn: &mut AsyncPgConnection,
-    spec: &ProviderSpec,
-    sealed: Option<Vec<u8>>,
-) -> QueryResult<Provider> {
-    diesel::insert_into(providers::table)
-        .values((
-            providers::name.eq(&spec.name),
-            providers::kind.eq(spec.settings.kind()),
-            providers::channel.eq(spec.channel),
-            providers::active.eq(spec.active),
-            providers::weight.eq(spec.weight),
-            providers::settings.eq(spec.settings.to_json()),
-            providers::sealed_credentials.eq(sealed),
-        ))
-        .returning(Provider::as_returning())
-        .get_result(conn)
-        .await
-}
-
-/// Makes a provider what it is to be, as `before` was read. Credentials that are kept are not
-/// opened. Processes follow within seconds.
-///
-/// # Errors
-/// [`Error::Changed`] when it has changed since it was read, and [`Error::Gone`] when it was removed;
-/// [`Error::Seal`] when there are new credentials but no key to seal them with.
-pub async fn update(store: &Store, before: &Provider, after: &Changed) -> Result<Provider> {
-    let sealed = match &after.credentials {
-        CredentialsChange::Keep => before.sealed_credentials.clone(),
-        CredentialsChange::Remove => None,
-        CredentialsChange::Set(credentials) => seal(store, &before.name, Some(credentials))?,
-    };
-    let mut conn = store.connection().await?;
-    let update = diesel::update(providers::table.find(&before.name))
-        .filter(providers::updated_at.eq(before.updated_at))
-        .set((
-            providers::active.eq(after.active),
-            providers::weight.eq(after.weight),
-            providers::settings.eq(after.settings.to_json()),
-            providers::sealed_credentials.eq(sealed),
-            providers::updated_at.eq(carillon_now()),
-        ))
-        .returning(Provider::as_returning());
-    match store.within_deadline(update.get_result(&mut conn)).await {
-        // Returned before the second look, which takes a connection of its own.
-        Err(Error::Gone) => drop(conn),
-        done => return done,
-    }
-    read(store, &before.name).await?;
-    Err(Error::Changed)
-}
-
-/// Removes a provider. Messages that it delivered keep its name.
-///
-/// # Errors
-/// [`Error::Gone`] when there is none of this name.
-pub async fn remove(store: &Store, name: &str) -> Result<()> {
-    let mut conn = store.connection().await?;
-    let delete = diesel::delete(providers::table.find(name));
-    match store.within_deadline(delete.execute(&mut conn)).await? {
-        0 => Err(Error::Gone),
-        _ => Ok(()),
-    }
-}
-
 diesel::define_sql_function! {
     /// The database's clock.
     fn carillon_now() -> diesel::sql_types::Timestamptz;
-}
-
-fn seal(store: &Store, name: &str, credentials: Option<&Credentials>) -> Result<Option<Vec<u8>>> {
-    let Some(credentials) = credentials else {
-        return Ok(None);
-    };
-    let json = credentials.to_json().to_string();
-    let sealed = store.sealer().seal(name.as_bytes(), json.as_bytes())?;
-    Ok(Some(sealed))
 }

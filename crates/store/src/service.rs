@@ -4,6 +4,7 @@ use carillon_core::channel::Channel;
 use carillon_core::id::{SenderId, ServiceId, mint};
 use carillon_core::service::{Sender, Service};
 use carillon_schema::{service_safelist, service_senders, services};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncConnection, RunQueryDsl};
@@ -24,6 +25,10 @@ struct ServiceRow {
     one_click_unsubscribe: bool,
     email_retention_days: i32,
     sms_retention_days: i32,
+    rate_limit: Option<i32>,
+    email_daily_limit: Option<i32>,
+    sms_daily_limit: Option<i32>,
+    email_braked_at: Option<DateTime<Utc>>,
 }
 
 impl From<ServiceRow> for Service {
@@ -40,6 +45,10 @@ impl From<ServiceRow> for Service {
             one_click_unsubscribe,
             email_retention_days,
             sms_retention_days,
+            rate_limit,
+            email_daily_limit,
+            sms_daily_limit,
+            email_braked_at,
         } = row;
         Self {
             id,
@@ -53,6 +62,10 @@ impl From<ServiceRow> for Service {
             one_click_unsubscribe,
             email_retention_days,
             sms_retention_days,
+            rate_limit,
+            email_daily_limit,
+            sms_daily_limit,
+            email_braked_at,
         }
     }
 }
@@ -74,6 +87,10 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         one_click_unsubscribe,
         email_retention_days,
         sms_retention_days,
+        rate_limit,
+        email_daily_limit,
+        sms_daily_limit,
+        email_braked_at,
     } = service.clone();
     let row = ServiceRow {
         id,
@@ -87,6 +104,10 @@ pub async fn create(store: &Store, service: &Service, sms_sender: &str) -> Resul
         one_click_unsubscribe,
         email_retention_days,
         sms_retention_days,
+        rate_limit,
+        email_daily_limit,
+        sms_daily_limit,
+        email_braked_at,
     };
     let insert = diesel::insert_into(services::table).values(row);
     let sender = AddSender {
@@ -145,6 +166,12 @@ pub struct Changes {
     pub email_retention_days: Option<i32>,
     /// How long its jobs of text messages are kept.
     pub sms_retention_days: Option<i32>,
+    /// How many requests it may make in a minute; the inner none is as the settings say.
+    pub rate_limit: Option<Option<i32>>,
+    /// How many e-mails it may send in a day.
+    pub email_daily_limit: Option<Option<i32>>,
+    /// How many text messages it may send in a day.
+    pub sms_daily_limit: Option<Option<i32>>,
 }
 
 /// Changes a service.
@@ -159,11 +186,17 @@ pub async fn update(store: &Store, id: ServiceId, changes: &Changes) -> Result<S
         one_click_unsubscribe,
         email_retention_days,
         sms_retention_days,
+        rate_limit,
+        email_daily_limit,
+        sms_daily_limit,
     } = changes;
     let switches = [active, restricted, high_volume, one_click_unsubscribe];
     let days = [email_retention_days, sms_retention_days];
+    let limits = [rate_limit, email_daily_limit, sms_daily_limit];
     let has_switch = switches.iter().any(|switch| switch.is_some());
-    if !has_switch && days.iter().all(|days| days.is_none()) {
+    let has_number =
+        days.iter().any(|days| days.is_some()) || limits.iter().any(|limit| limit.is_some());
+    if !has_switch && !has_number {
         return read(store, id).await;
     }
     let mut conn = store.connection().await?;

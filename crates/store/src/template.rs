@@ -2,6 +2,7 @@
 
 mod versions;
 
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
@@ -30,6 +31,8 @@ pub struct TemplateVersion {
     pub lane: Lane,
     /// Not to be used any more.
     pub archived: bool,
+    /// What follows when a provider's answer was lost.
+    pub when_answer_lost: WhenAnswerLost,
     /// When the template was created.
     pub created_at: DateTime<Utc>,
     /// When it was last edited.
@@ -52,6 +55,7 @@ type Columns = (
         templates::name,
         templates::lane,
         templates::archived,
+        templates::when_answer_lost,
         templates::created_at,
         templates::updated_at,
     ),
@@ -71,6 +75,7 @@ const COLUMNS: Columns = (
         templates::name,
         templates::lane,
         templates::archived,
+        templates::when_answer_lost,
         templates::created_at,
         templates::updated_at,
     ),
@@ -90,6 +95,7 @@ type Row = (
         String,
         Lane,
         bool,
+        WhenAnswerLost,
         DateTime<Utc>,
         Option<DateTime<Utc>>,
     ),
@@ -99,7 +105,17 @@ type Row = (
 impl From<Row> for TemplateVersion {
     fn from(
         (
-            (id, service_id, channel, name, lane, archived, created_at, updated_at),
+            (
+                id,
+                service_id,
+                channel,
+                name,
+                lane,
+                archived,
+                when_answer_lost,
+                created_at,
+                updated_at,
+            ),
             (version, subject, body, created_by),
         ): Row,
     ) -> Self {
@@ -110,6 +126,7 @@ impl From<Row> for TemplateVersion {
             name,
             lane,
             archived,
+            when_answer_lost,
             created_at,
             updated_at,
             version,
@@ -127,6 +144,7 @@ statement! {
         channel: Channel => Text,
         name: String => Text,
         lane: Lane => Text,
+        when_answer_lost: WhenAnswerLost => Text,
         subject: Option<String> => Nullable<Text>,
         body: String => Text,
         created_by: String => Text,
@@ -158,6 +176,8 @@ pub struct NewTemplate {
     pub name: String,
     /// Its lane; set by a platform administrator.
     pub lane: Lane,
+    /// What follows when a provider's answer was lost.
+    pub when_answer_lost: WhenAnswerLost,
     /// The subject (e-mail).
     pub subject: Option<String>,
     /// The body.
@@ -179,6 +199,7 @@ pub async fn create(
         channel,
         name,
         lane,
+        when_answer_lost,
         subject,
         body,
     } = new;
@@ -189,6 +210,7 @@ pub async fn create(
         channel,
         name,
         lane,
+        when_answer_lost,
         subject,
         body,
         created_by,
@@ -288,7 +310,31 @@ pub async fn list(
     Ok(rows.into_iter().map(TemplateVersion::from).collect())
 }
 
-/// Sets a template's lane, or archives it.
+/// What follows when the answer of a provider that was given a template's message is lost.
+///
+/// # Errors
+/// [`Error::Gone`] when there is no such template.
+pub async fn when_answer_lost(store: &Store, id: TemplateId) -> Result<WhenAnswerLost> {
+    let mut conn = store.connection().await?;
+    let select = templates::table
+        .find(id)
+        .select(templates::when_answer_lost);
+    store.within_deadline(select.first(&mut conn)).await
+}
+
+/// What may be changed of a template without a new version; what is left out stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = templates)]
+pub struct Changes {
+    /// Its lane, for messages accepted from then on.
+    pub lane: Option<Lane>,
+    /// Whether it is not to be used any more.
+    pub archived: Option<bool>,
+    /// What follows when a provider's answer was lost, for all its messages.
+    pub when_answer_lost: Option<WhenAnswerLost>,
+}
+
+/// Changes a template.
 ///
 /// # Errors
 /// [`Error::Gone`] when the service has no such template.
@@ -296,22 +342,15 @@ pub async fn update(
     store: &Store,
     service_id: ServiceId,
     id: TemplateId,
-    lane: Option<Lane>,
-    archived: Option<bool>,
+    changes: Changes,
 ) -> Result<()> {
-    #[derive(AsChangeset)]
-    #[diesel(table_name = templates)]
-    struct Changes {
-        lane: Option<Lane>,
-        archived: Option<bool>,
-    }
-    if lane.is_none() && archived.is_none() {
+    if changes == Changes::default() {
         return Ok(());
     }
     let mut conn = store.connection().await?;
     let update = diesel::update(templates::table.find(id))
         .filter(templates::service_id.eq(service_id))
-        .set(Changes { lane, archived });
+        .set(changes);
     match store.within_deadline(update.execute(&mut conn)).await? {
         0 => Err(Error::Gone),
         _ => Ok(()),

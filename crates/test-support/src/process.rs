@@ -1,7 +1,7 @@
 //! The binaries under test as processes.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -14,8 +14,8 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
-    /// Holds the log.
-    _directory: tempfile::TempDir,
+    /// Holds the log, unless it is somebody else's.
+    _directory: Option<tempfile::TempDir>,
 }
 
 /// Longer than a process may take to drain.
@@ -38,6 +38,19 @@ impl Process {
         Self::spawn(binary, command(&program, envs, args))
     }
 
+    /// As [`Process::start`], with its log at the end of a file that outlives it.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_logging_to<N: AsRef<OsStr>, V: AsRef<OsStr>>(
+        log: &Path,
+        binary: &str,
+        envs: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let program = Environment::get().bin_dir().join(binary);
+        Self::spawn_logging(binary, command(&program, envs, &[]), log.to_owned(), None)
+    }
+
     /// Starts Python on the arguments, such as a script of `tests/stand-ins` or `-m` and a module,
     /// with nothing in its environment.
     ///
@@ -53,10 +66,23 @@ impl Process {
         Self::spawn(name, python)
     }
 
-    fn spawn(name: &str, mut command: Command) -> Self {
+    fn spawn(name: &str, command: Command) -> Self {
         let directory = tempfile::tempdir().expect("a directory for logs can be made");
         let log = directory.path().join(format!("{name}.log"));
-        let file = File::create(&log).expect("a log can be made in a fresh directory");
+        Self::spawn_logging(name, command, log, Some(directory))
+    }
+
+    fn spawn_logging(
+        name: &str,
+        mut command: Command,
+        log: PathBuf,
+        directory: Option<tempfile::TempDir>,
+    ) -> Self {
+        let file: File = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap_or_else(|error| panic!("{} cannot be written: {error}", log.display()));
         let errors = file.try_clone().expect("an open file has a second handle");
         let child = command
             .stdout(file)
@@ -107,6 +133,11 @@ impl Process {
     pub fn logs(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// How it ended; none while it runs.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
     /// Whether it still runs.

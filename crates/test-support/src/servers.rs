@@ -2,10 +2,15 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::{Environment, TestDatabase};
+use crate::{Environment, TestDatabase, eventually};
+
+/// Closing the sockets of a process that has gone takes no longer.
+const CLOSES_WITHIN: Duration = Duration::from_secs(10);
 
 /// A PostgreSQL server for one test, with the template database. Destroyed when dropped.
 #[derive(Debug)]
@@ -66,16 +71,20 @@ macro_rules! outages {
             /// Stops it in order.
             pub async fn stop(&self) {
                 self.server.ask("stop", &[]).await;
+                self.server.until_closed().await;
             }
 
             /// Stops it as a crash would.
             pub async fn kill(&self) {
                 self.server.ask("kill", &[]).await;
+                self.server.until_closed().await;
             }
 
             /// Starts it again on its port, with its data; it answers afterwards.
             pub async fn start(&self) {
                 self.server.ask("start", &[]).await;
+                let url = self.server.ask("url", &[]).await;
+                assert_eq!(self.server.url, url, "its port was taken meanwhile");
             }
 
             /// Freezes it: connections stay open, nothing answers.
@@ -116,6 +125,21 @@ impl Server {
         };
         server.url = server.ask("new", &[]).await;
         server
+    }
+
+    /// A killed process counts as gone a moment before the kernel closes its sockets, and whoever
+    /// is started while its port seems taken goes elsewhere.
+    async fn until_closed(&self) {
+        let host = self
+            .url
+            .split('@')
+            .nth(1)
+            .and_then(|rest| rest.split('/').next());
+        let host = host.expect("a URL of these servers names a user and a database or host");
+        eventually("the server's port is closed", CLOSES_WITHIN, async || {
+            TcpStream::connect(host).await.is_err().then_some(())
+        })
+        .await;
     }
 
     async fn ask(&self, verb: &str, args: &[&str]) -> String {

@@ -22,18 +22,26 @@ pub enum Member {
     Worker,
     /// The poller.
     Poller,
+    /// On-call: escalates.
+    Escalator,
+    /// On-call: aggregates.
+    Aggregator,
 }
 
-/// In the order of their start: who is called stands before who calls.
+/// Those of [`Stack::start`], in the order of their start: who is called stands before who calls.
 const MEMBERS: [Member; 4] = [Member::Sandbox, Member::Api, Member::Worker, Member::Poller];
 
 impl Member {
-    const fn binary(self) -> &'static str {
+    /// The name of its binary.
+    #[must_use]
+    pub const fn binary(self) -> &'static str {
         match self {
             Self::Sandbox => "carillon-sandbox",
             Self::Api => "carillon-api",
             Self::Worker => "carillon-worker",
             Self::Poller => "carillon-poller",
+            Self::Escalator => "carillon-escalator",
+            Self::Aggregator => "carillon-aggregator",
         }
     }
 }
@@ -65,6 +73,7 @@ impl StackOptions {
             Member::Api => &self.api_env,
             Member::Worker => &self.worker_env,
             Member::Poller => &self.poller_env,
+            Member::Escalator | Member::Aggregator => &[],
         }
     }
 }
@@ -111,8 +120,7 @@ impl Stack {
     /// # Panics
     /// When one does not become ready.
     pub async fn start(options: StackOptions) -> Self {
-        let mut stack = Self::prepare(options).await;
-        stack.seed().await;
+        let mut stack = Self::without_processes(options).await;
         for member in MEMBERS {
             stack.launch(member, &[]);
         }
@@ -122,7 +130,17 @@ impl Stack {
         stack
     }
 
-    /// Everything but its processes; the demo service is not there yet either.
+    /// Seeds the demo service and leaves the processes to the caller, who gives them what
+    /// [`Stack::environment`] says.
+    ///
+    /// # Panics
+    /// When there is no database.
+    pub async fn without_processes(options: StackOptions) -> Self {
+        let mut stack = Self::prepare(options).await;
+        stack.seed().await;
+        stack
+    }
+
     async fn prepare(options: StackOptions) -> Self {
         let database = match options.database.clone() {
             Some(database) => database,
@@ -162,6 +180,13 @@ impl Stack {
                 "CARILLON__SANDBOX__SIGNING_KEY",
                 Uuid::new_v4().simple().to_string(),
             ),
+            // Stories about other things must not come to a limit.
+            ("CARILLON__LIMITS__RATE_LIMIT", "1000000000".to_owned()),
+            (
+                "CARILLON__LIMITS__EMAIL_DAILY_LIMIT",
+                "1000000000".to_owned(),
+            ),
+            ("CARILLON__LIMITS__SMS_DAILY_LIMIT", "1000000000".to_owned()),
             // Minutes between attempts become seconds.
             ("CARILLON__RETRY__SCALE", "0.02".to_owned()),
         ]);
@@ -219,14 +244,25 @@ impl Stack {
         let mut env = self.env.clone();
         env.extend(self.options.env.iter().cloned());
         if let Some(member) = member {
-            let port = self.health_ports[&member];
-            env.insert("CARILLON__HEALTH__LISTEN", format!("127.0.0.1:{port}"));
+            if let Some(port) = self.health_ports.get(&member) {
+                env.insert("CARILLON__HEALTH__LISTEN", format!("127.0.0.1:{port}"));
+            }
             env.extend(self.options.env_of(member).iter().cloned());
         }
         env.extend(more.iter().cloned());
         env.into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
+    }
+
+    /// The environment of a process that the caller runs.
+    #[must_use]
+    pub fn environment(
+        &self,
+        member: Member,
+        more: &[(&'static str, String)],
+    ) -> Vec<(String, String)> {
+        self.env_for(Some(member), more)
     }
 
     fn launch(&mut self, member: Member, more: &[(&'static str, String)]) {

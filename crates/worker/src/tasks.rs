@@ -18,8 +18,6 @@ use crate::roles::Roles;
 const BUFFER: usize = 64;
 /// Unsettled inbox messages, each up to a hundred notifications.
 const SAVE_PREFETCH: u16 = 60;
-/// Unsettled deliver tasks, each up to a hundred ids: what a worker hoards stays small.
-const DELIVER_PREFETCH: u16 = 8;
 /// Unsettled receipt messages.
 const RECEIPT_PREFETCH: u16 = 200;
 
@@ -59,7 +57,7 @@ pub(crate) fn start(cx: &Context, roles: &Roles, prefix: &str) -> Vec<Subscripti
         });
     }
     for queue in DELIVERY.into_iter().filter(|queue| roles.include(*queue)) {
-        let tasks = subscribe(topology::name(prefix, queue), DELIVER_PREFETCH);
+        let tasks = subscribe(topology::name(prefix, queue), deliver::PREFETCH);
         let cx_here = cx.clone();
         cx.tasks.spawn_essential("deliver", async move {
             deliver::run(&cx_here, queue, tasks).await;

@@ -37,7 +37,19 @@ async fn providers_change_places_on_the_command_line() {
         shown.contains("port: 2525") && shown.contains("100 % of email"),
         "{shown}"
     );
-    let said = shell.provider("set smtp --active false").await.unwrap();
+    let history = shell.provider("history smtp").await.unwrap();
+    assert!(
+        history.contains("settings.port none → 2525") && history.contains("weight 100 → 40"),
+        "{history}"
+    );
+    for line in ["set smtp --active false", "disable smtp", "drain smtp"] {
+        let text = refused(shell.provider(line).await, 1);
+        assert!(
+            text.contains("last active provider of email") && text.contains("--force"),
+            "{text}"
+        );
+    }
+    let said = shell.provider("disable smtp --force").await.unwrap();
     assert!(said.contains("No active provider"), "{said}");
     shell.provider("remove smtp").await.unwrap();
     let text = refused(shell.provider("show smtp").await, 1);

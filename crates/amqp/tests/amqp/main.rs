@@ -4,5 +4,6 @@ mod consume;
 mod given;
 mod inspect;
 mod outage;
+mod permissions;
 mod publish;
 mod topology;

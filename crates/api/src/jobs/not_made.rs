@@ -14,6 +14,9 @@ pub(crate) enum NotMade {
     /// PostgreSQL has not taken it.
     #[error(transparent)]
     Store(carillon_store::Error),
+    /// A request with its idempotency key is under way in another process.
+    #[error("its idempotency key is in use")]
+    InUse,
     /// PostgreSQL may have taken it, and does not answer.
     #[error("whether job {id} was made is not known: {error}")]
     Unknown {
@@ -41,6 +44,7 @@ impl From<NotMade> for NotifyError {
                 tracing::error!(%error, "what a job holds cannot be kept");
                 Self::unavailable()
             }
+            NotMade::InUse => crate::idempotency::in_use(),
             NotMade::Unknown { id, .. } => {
                 tracing::error!(%error, "a request failed");
                 Self::unknown(format!(
@@ -57,6 +61,7 @@ impl From<NotMade> for Problem {
         match error {
             NotMade::Payload(error) => error.into(),
             NotMade::Store(error) => error.into(),
+            NotMade::InUse => Self::conflict("In use", error.to_string()),
             NotMade::Unknown { id, .. } => {
                 tracing::error!(%error, "a request failed");
                 Self::unknown(format!(

@@ -3,8 +3,10 @@
 pub(crate) mod callback;
 pub(crate) mod job;
 pub(crate) mod key;
+pub(crate) mod ledger;
 mod parsed;
 pub(crate) mod provider;
+pub(crate) mod resolve;
 pub(crate) mod sender_domain;
 pub(crate) mod service;
 pub(crate) mod suppression;

@@ -1,4 +1,7 @@
 //! Sending: the order of checks is GOV.UK's — JSON, schema, permission, template, recipient.
+//!
+//! Before all of them comes the idempotency key, if there is one: what was answered once is answered
+//! again, whatever has changed meanwhile.
 
 mod body;
 pub(crate) mod bulk;
@@ -7,18 +10,24 @@ mod request;
 mod schema;
 pub(crate) mod template;
 
+use actix_web::http::header::ContentType;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::NotificationId;
+use carillon_core::idempotency::{Fingerprint, Fingerprinting};
 use carillon_core::personalisation::Personalisation;
 use carillon_core::queue::Queue;
 use carillon_core::service::Service;
 use carillon_core::task::SaveNotification;
+use carillon_store::idempotency::KeyedNotification;
 use serde_json::{Map, Value, json};
 
+use crate::accept::Once;
 use crate::auth::{self, Principal};
 use crate::error::NotifyError;
+use crate::idempotency::{self, Looked};
 use crate::state::State;
 use request::SendRequest;
 use template::Usable;
@@ -50,12 +59,28 @@ async fn send(
     state: &State,
 ) -> Result<HttpResponse, NotifyError> {
     let principal = auth::principal(http, state).await?;
-    refuse_idempotency_key(http)?;
+    let key = idempotency::key(http, principal.access.service.id)?;
+    // A request that was answered before is no request, so one with a key is looked up first.
+    if key.is_none() {
+        state.limits.admit(&principal).await?;
+    }
     let body = body::read(http, payload, state.settings.api.body_limit_bytes).await?;
+    let fingerprint = || fingerprint_of(channel, principal.key_type, &body);
+    let turn = match key {
+        None => None,
+        Some(key) => match state.idempotency.look(key).await? {
+            Looked::New(turn) => {
+                state.limits.admit(&principal).await?;
+                Some(turn)
+            }
+            Looked::Used(stored) => return idempotency::replay(&stored, fingerprint()),
+        },
+    };
     let now = carillon_core::clock::now();
     let request = SendRequest::parse(channel, &body, now)?;
     let service = &principal.access.service;
     check_permission(service, channel)?;
+    check_brake(service, channel, principal.key_type)?;
     let template = state.templates.get(service.id, request.template_id).await?;
     let template = Usable::check(template, channel)?;
     let (personalisation, sanitised) = request
@@ -90,13 +115,6 @@ async fn send(
         created_at: now,
         trace: Some(crate::trace::current()),
     };
-    let inbox = Queue::inbox(channel, template.lane(), service.high_volume);
-    state
-        .accept
-        .accept(inbox, notification)
-        .await
-        .map_err(|_| NotifyError::unavailable())?;
-
     let answer = Answer {
         id,
         principal: &principal,
@@ -108,16 +126,59 @@ async fn send(
         sanitised,
         scheduled_for: request.scheduled_for.map(|at| at.format(TIME).to_string()),
     };
-    Ok(HttpResponse::Created().json(answer.json(channel, state)))
+    let answer = answer.json(channel, state).to_string().into_bytes();
+    let inbox = Queue::inbox(channel, template.lane(), service.high_volume);
+    // Last of all: what is refused takes nothing.
+    let taken = state
+        .limits
+        .take_message(&principal, channel, &notification.normalised_recipient);
+    let taken = taken.await?;
+    let Some(turn) = turn else {
+        return match state.accept.accept(inbox, notification).await {
+            Ok(()) => Ok(created(answer)),
+            Err(_) => {
+                state.limits.give_back(taken);
+                Err(NotifyError::unavailable())
+            }
+        };
+    };
+    let fingerprint = fingerprint();
+    let request = KeyedNotification {
+        key: turn.key().clone(),
+        fingerprint,
+        answer: answer.clone(),
+        notification,
+    };
+    let accepted = state.accept.accept_once(inbox, request, turn).await;
+    if !matches!(accepted, Once::New) {
+        state.limits.give_back(taken);
+    }
+    match accepted {
+        Once::New => Ok(created(answer)),
+        Once::Before(stored) => idempotency::replay(&stored, fingerprint),
+        Once::InUse => Err(idempotency::in_use()),
+        Once::Refused => Err(NotifyError::bad_request(
+            "The request holds a value that cannot be stored",
+        )),
+        Once::Away => Err(NotifyError::unavailable()),
+    }
 }
 
-fn refuse_idempotency_key(http: &HttpRequest) -> Result<(), NotifyError> {
-    if http.headers().contains_key("Idempotency-Key") {
-        return Err(NotifyError::bad_request(
-            "Idempotency-Key is not supported yet; send the request without it",
-        ));
-    }
-    Ok(())
+/// What is the same in every request that is this one again. A test key's is not a live key's, so
+/// that no live request is answered with what went to the sandbox.
+fn fingerprint_of(channel: Channel, key_type: KeyType, body: &[u8]) -> Fingerprint {
+    let mut taken = Fingerprinting::default()
+        .part(channel.as_str().as_bytes())
+        .part(key_type.as_str().as_bytes());
+    taken.add_piece(body);
+    taken.finish()
+}
+
+/// The 201 with a body that is JSON.
+fn created(answer: Vec<u8>) -> HttpResponse {
+    HttpResponse::Created()
+        .content_type(ContentType::json())
+        .body(answer)
 }
 
 /// Checks that a service may send on a channel.
@@ -132,6 +193,14 @@ fn check_permission(service: &Service, channel: Channel) -> Result<(), NotifyErr
     Err(NotifyError::bad_request(format!(
         "Service is not allowed to send {kind}"
     )))
+}
+
+/// Checks that what a service sends on a channel is not stopped for its bounces.
+fn check_brake(service: &Service, channel: Channel, key_type: KeyType) -> Result<(), NotifyError> {
+    if service.is_braked(channel, key_type) {
+        return Err(NotifyError::braked());
+    }
+    Ok(())
 }
 
 /// Times as Notify writes them: UTC with six digits.

@@ -2,7 +2,7 @@
 //! and while a job of 100,000 rows drains; then a normal message beside such a job.
 
 mod beside;
-mod latency;
+pub(super) mod latency;
 
 use std::time::Duration;
 

@@ -4,19 +4,23 @@ mod add;
 mod change;
 mod check;
 mod credentials;
+mod history;
 mod read;
 mod refusal;
 mod settings;
 mod shares;
 mod trial;
+mod weigh;
 mod working;
 
 use anyhow::{Context, anyhow};
 use carillon_core::provider::ProviderSpec;
-use carillon_store::Store;
-use carillon_store::provider::{self, Provider as Configured};
+use carillon_core::provider::changes::check_reason;
+use carillon_store::provider::{self, By, Provider as Configured};
+use carillon_store::{Error, Store};
 use clap::{Args, Subcommand};
 
+use super::template::AUTHOR;
 use crate::cx::Cx;
 
 const SET_HELP: &str = "\
@@ -30,6 +34,17 @@ Examples:
 const REMOVE_HELP: &str = "\
 Messages that it delivered keep its name. `carillon provider set NAME --active false` takes a
 provider out and keeps its settings.";
+
+const WEIGH_HELP: &str = "\
+Weights are shares: with 80 and 20, four messages in five go to the first. The weight that is given is
+also where it rests: balancing takes weight from slow providers and gives it back.
+
+Example:
+  carillon provider weigh ses 20 --reason 'warming up'";
+
+const DRAIN_HELP: &str = "\
+It gets no new messages; receipts of those that it has are taken as ever. `carillon provider weigh`
+gives it a share again.";
 
 const TEST_HELP: &str = "\
 Sends one message that explains itself, past all queues: it is on no timeline. Exits with 1 if the
@@ -61,6 +76,18 @@ pub(crate) enum Provider {
     /// Take a provider in or out, set its share, change its settings or credentials
     #[command(after_help = SET_HELP)]
     Set(change::Set),
+    /// Set a provider's share of its channel
+    #[command(after_help = WEIGH_HELP)]
+    Weigh(weigh::Weigh),
+    /// Give a provider no new messages, and say how many are still with it
+    #[command(after_help = DRAIN_HELP)]
+    Drain(weigh::Drain),
+    /// Take a provider in, with the share that it had
+    Enable(weigh::Enable),
+    /// Take a provider out; its settings and its share stay
+    Disable(weigh::Disable),
+    /// Show what was changed of a provider, by whom and why
+    History(history::History),
     /// Send a test message through a provider
     #[command(after_help = TEST_HELP)]
     Test(trial::Test),
@@ -79,6 +106,11 @@ impl Provider {
             Self::List(command) => command.run(cx).await,
             Self::Show(command) => command.run(cx).await,
             Self::Set(command) => command.run(cx).await,
+            Self::Weigh(command) => command.run(cx).await,
+            Self::Drain(command) => command.run(cx).await,
+            Self::Enable(command) => command.run(cx).await,
+            Self::Disable(command) => command.run(cx).await,
+            Self::History(command) => command.run(cx).await,
             Self::Test(command) => command.run(cx).await,
             Self::Remove(command) => command.run(cx).await,
             Self::Check(command) => command.run(cx).await,
@@ -109,6 +141,42 @@ impl OfProvider {
     async fn open(&self, store: &Store) -> anyhow::Result<ProviderSpec> {
         let provider = self.read(store).await?;
         provider.open(store).with_context(|| self.what())
+    }
+}
+
+/// Why something is done, for a history.
+#[derive(Args)]
+pub(crate) struct Why {
+    /// Why, for those who look later
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    reason: Option<String>,
+}
+
+impl Why {
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    fn by(&self) -> By<'_> {
+        By {
+            actor: AUTHOR,
+            reason: self.reason(),
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match check_reason(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => Err(error.message),
+    }
+}
+
+/// An error, and for the last provider of a channel what to do all the same.
+fn or_force(error: Error) -> anyhow::Error {
+    match error {
+        Error::LastOfChannel(_) => anyhow!("{error}; --force does it all the same"),
+        error => error.into(),
     }
 }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use carillon_amqp::depth::{self, Depth};
+use carillon_core::queue::Queue;
 use carillon_amqp::topology;
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cx::Cx;
@@ -19,17 +20,55 @@ const AFTER_HELP: &str = "\
 A dash stands for a queue that does not exist yet. DEAD counts what exceeded its delivery limit and
 lies in the queue of the same name with .dead at its end.";
 
+const DECLARE_HELP: &str = "\
+Every process declares the queues when it connects, unless its user may not: deploy/rabbitmq has
+permissions under which no process can delete the queues that hold the only copy of a message. Run
+this then as the user that may, before the processes first start and after every upgrade. Queues that
+are there stay as they are.
+
+Example:
+  AMQP_URL=amqp://carillon-topology:PASSWORD@rabbitmq/%2f carillon queues declare";
+
 /// Show how many messages wait in each queue
 #[derive(Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Queues {
+    #[command(subcommand)]
+    command: Option<Command>,
     #[command(flatten)]
     output: Output,
+}
+
+/// What else can be done with queues.
+#[derive(Subcommand)]
+enum Command {
+    /// Declare every queue, where the processes' user may not
+    #[command(after_help = DECLARE_HELP)]
+    Declare {
+        #[command(flatten)]
+        output: Output,
+    },
 }
 
 impl Queues {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let broker = cx.broker()?;
+        if let Some(Command::Declare { output }) = self.command {
+            carillon_amqp::declare(&broker)
+                .await
+                .context("cannot declare the queues")?;
+            let names: Vec<_> = Queue::ALL
+                .iter()
+                .map(|queue| topology::name(&broker.prefix, *queue))
+                .collect();
+            let text = || {
+                format!(
+                    "{} queues are there, each with one for its dead letters",
+                    names.len()
+                )
+            };
+            return output.render(text, json!({ "queues": names }));
+        }
         let depths = tokio::time::timeout(ANSWER_WITHIN, depth::read(&broker))
             .await
             .context("RabbitMQ does not answer")?
@@ -71,8 +110,6 @@ fn text(prefix: &str, depths: &[Depth]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use carillon_core::queue::Queue;
-
     use super::*;
 
     #[test]

@@ -4,6 +4,8 @@ mod change;
 mod create;
 mod demo;
 mod read;
+mod release;
+mod usage;
 
 use anyhow::Context;
 use carillon_core::id::ServiceId;
@@ -20,7 +22,10 @@ pub(crate) enum Service {
     Create(create::Create),
     List(read::List),
     Show(read::Show),
+    #[command(alias = "change")]
     Update(change::Update),
+    Usage(usage::ShowUsage),
+    ReleaseBrake(release::ReleaseBrake),
     Safelist(change::Safelist),
     AddSender(change::AddSender),
     Demo(demo::Demo),
@@ -33,6 +38,8 @@ impl Service {
             Self::List(command) => command.run(cx).await,
             Self::Show(command) => command.run(cx).await,
             Self::Update(command) => command.run(cx).await,
+            Self::Usage(command) => command.run(cx).await,
+            Self::ReleaseBrake(command) => command.run(cx).await,
             Self::Safelist(command) => command.run(cx).await,
             Self::AddSender(command) => command.run(cx).await,
             Self::Demo(command) => command.run(cx).await,

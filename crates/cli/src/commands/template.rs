@@ -42,6 +42,14 @@ administrator's token in ADMIN_TOKEN (or api.admin_token of the settings).
 Example:
   carillon template test SERVICE_ID TEMPLATE_ID --to ada@example.org --set name=Ada --watch";
 
+const WHEN_ANSWER_LOST_HELP: &str = "\
+retry calls a provider again: somebody may get the message twice. hold waits for a receipt, or for
+`carillon notification resolve`: somebody may wait in vain. give-up ends it. It counts for all messages
+of the template from then on; docs/ambiguity.md says more.
+
+Example:
+  carillon template when-answer-lost SERVICE_ID TEMPLATE_ID hold";
+
 /// What can be done with templates.
 #[derive(Subcommand)]
 pub(crate) enum Template {
@@ -64,6 +72,9 @@ pub(crate) enum Template {
     Edit(write::Edit),
     /// Set a template's lane, for messages accepted from then on
     SetLane(write::SetLane),
+    /// Set what follows when a provider may have a message and its answer was lost
+    #[command(after_help = WHEN_ANSWER_LOST_HELP)]
+    WhenAnswerLost(write::SetWhenAnswerLost),
     /// Archive a template: it cannot be used any more
     Archive(write::Archive),
 }
@@ -79,6 +90,7 @@ impl Template {
             Self::Test(command) => command.run(cx).await,
             Self::Edit(command) => command.run(cx).await,
             Self::SetLane(command) => command.run(cx).await,
+            Self::WhenAnswerLost(command) => command.run(cx).await,
             Self::Archive(command) => command.run(cx).await,
         }
     }

@@ -23,16 +23,29 @@ pub struct Changes {
     /// Its share among the channel's providers, 0 to 100.
     #[serde(default)]
     pub weight: Option<i32>,
+    /// The most calls per second of all processes together; `null` is no limit.
+    #[serde(default, deserialize_with = "present")]
+    pub rate_per_second: Option<Option<i32>>,
     /// Settings to change; `null` takes one back to its default.
     #[serde(default)]
     pub settings: Map<String, Value>,
     /// Other credentials; `null` takes them away.
     #[serde(default, deserialize_with = "present")]
     pub credentials: Option<Option<Value>>,
+    /// Why, for the provider's history.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Change it although nobody would deliver its channel any more.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// Tells `null` from a field that is left out.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Value>>, D::Error> {
+fn present<'de, D, T>(from: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     Option::deserialize(from).map(Some)
 }
 
@@ -49,6 +62,10 @@ pub struct Current<'a> {
     pub active: bool,
     /// Its share among the channel's providers.
     pub weight: i32,
+    /// Where an operator put its share.
+    pub resting_weight: i32,
+    /// The most calls per second of all processes together.
+    pub rate_per_second: Option<i32>,
     /// Settings of its kind, as they are stored.
     pub settings: &'a Value,
     /// Whether it has credentials of its own.
@@ -62,6 +79,10 @@ pub struct Changed {
     pub active: bool,
     /// Its share among the channel's providers.
     pub weight: i32,
+    /// Where its share rests: a share that is given is both.
+    pub resting_weight: i32,
+    /// The most calls per second of all processes together.
+    pub rate_per_second: Option<i32>,
     /// Settings.
     pub settings: ProviderSettings,
     /// What becomes of its credentials.
@@ -89,6 +110,11 @@ impl Changes {
     pub fn apply(self, current: Current<'_>) -> Result<Changed, Vec<BadField>> {
         let keeps = self.credentials.is_none();
         let removes = matches!(self.credentials, Some(None));
+        let resting_weight = self.weight.unwrap_or(current.resting_weight);
+        let reason = self
+            .reason
+            .as_deref()
+            .and_then(|text| check_reason(text).err());
         let settings = merged(current.settings, self.settings);
         let after = ProviderSettings::read(current.kind, &settings);
         let checked = NewProvider {
@@ -97,6 +123,7 @@ impl Changes {
             channel: Some(current.channel),
             active: self.active.unwrap_or(current.active),
             weight: self.weight.unwrap_or(current.weight),
+            rate_per_second: self.rate_per_second.unwrap_or(current.rate_per_second),
             settings,
             credentials: self.credentials.flatten(),
         }
@@ -105,10 +132,12 @@ impl Changes {
             Ok(after) if keeps && current.has_credentials => unfit(current, after),
             _ => None,
         };
-        match (checked, unfit) {
-            (Ok(spec), None) => Ok(Changed {
+        match (checked, unfit, reason) {
+            (Ok(spec), None, None) => Ok(Changed {
                 active: spec.active,
                 weight: spec.weight,
+                resting_weight,
+                rate_per_second: spec.rate_per_second,
                 settings: spec.settings,
                 credentials: match spec.credentials {
                     Some(credentials) => CredentialsChange::Set(credentials),
@@ -116,9 +145,9 @@ impl Changes {
                     None => CredentialsChange::Keep,
                 },
             }),
-            (checked, unfit) => {
+            (checked, unfit, reason) => {
                 let errors = checked.err().into_iter().flatten();
-                Err(errors.chain(unfit).collect())
+                Err(errors.chain(unfit).chain(reason).collect())
             }
         }
     }
@@ -144,6 +173,7 @@ impl Changed {
             channel: current.channel,
             active: self.active,
             weight: self.weight,
+            rate_per_second: self.rate_per_second,
             settings: self.settings.clone(),
             credentials: match &self.credentials {
                 CredentialsChange::Set(credentials) => Some(credentials.clone()),
@@ -151,6 +181,26 @@ impl Changed {
             },
         }
     }
+}
+
+/// The most characters of a reason.
+const REASON_LENGTH: usize = 500;
+
+/// Whether a text may be the reason of a change.
+///
+/// # Errors
+/// Says what a reason must be.
+pub fn check_reason(text: &str) -> Result<(), BadField> {
+    let is_fine = !text.trim().is_empty()
+        && text.chars().count() <= REASON_LENGTH
+        && !text.chars().any(char::is_control);
+    if is_fine {
+        return Ok(());
+    }
+    Err(BadField {
+        field: "reason",
+        message: format!("must be one line of 1 to {REASON_LENGTH} characters"),
+    })
 }
 
 fn merged(settings: &Value, changes: Map<String, Value>) -> Value {

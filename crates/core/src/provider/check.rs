@@ -9,6 +9,9 @@ use crate::service::BadField;
 /// The most characters of a name, which is a metric's label and a part of tables for people.
 const NAME_LENGTH: usize = 40;
 
+/// What a rate may be.
+const RATES: std::ops::RangeInclusive<i32> = 1..=100_000;
+
 pub(super) const PASSWORD_IN_THE_CLEAR: &str =
     "must be starttls or implicit with credentials: a password is never sent in the clear";
 
@@ -23,6 +26,12 @@ pub(super) fn check(new: NewProvider) -> Result<ProviderSpec, Vec<BadField>> {
     }
     if !(0..=100).contains(&new.weight) {
         errors.add("weight", "must be a number from 0 to 100");
+    }
+    if new
+        .rate_per_second
+        .is_some_and(|rate| !RATES.contains(&rate))
+    {
+        errors.add("rate_per_second", "must be a number from 1 to 100000");
     }
     let channel = channel(new.kind, new.channel, &mut errors);
     let settings = match ProviderSettings::read(new.kind, &new.settings) {
@@ -51,6 +60,7 @@ pub(super) fn check(new: NewProvider) -> Result<ProviderSpec, Vec<BadField>> {
             channel,
             active: new.active,
             weight: new.weight,
+            rate_per_second: new.rate_per_second,
             settings,
             credentials,
         }),
@@ -184,7 +194,7 @@ mod tests {
     fn every_violation_is_named() {
         let errors = checked(json!({
             "name": "My relay", "kind": "smtp", "channel": "sms", "weight": 101,
-            "settings": {"host": "a b", "port": 0, "max_connections": 0, "ca_pem": "x", "tls": "none"},
+            "rate_per_second": 0, "settings": {"host": "a b", "port": 0, "max_connections": 0, "ca_pem": "x", "tls": "none"},
             "credentials": {"username": "u", "password": "p"},
         }))
         .unwrap_err();
@@ -193,6 +203,7 @@ mod tests {
             [
                 "name",
                 "weight",
+                "rate_per_second",
                 "channel",
                 "settings.host",
                 "settings.port",

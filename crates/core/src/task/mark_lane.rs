@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Task;
 use crate::queue::Queue;
 
-/// Dropped into every queue of ids by the poller; the worker that takes it records the
+/// Dropped into every queue of ids and every accept inbox by the poller; the worker that takes it records the
 /// watermark.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkLane {

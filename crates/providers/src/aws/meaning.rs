@@ -5,7 +5,7 @@ mod tests;
 
 use std::time::Duration;
 
-use carillon_core::attempt::Outcome;
+use carillon_core::attempt::{Blame, Outcome};
 
 use super::fault::{Fault, Refusal, Said};
 use crate::provider::Unreachable;
@@ -25,15 +25,21 @@ const UNSTATED_LIMIT: Duration = Duration::from_secs(60);
 pub(crate) enum Meaning {
     /// The message cannot be sent, now or later.
     Rejected(&'static str, &'static str),
-    /// Something else than the message is wrong; once it is put right, the message can be sent.
+    /// AWS is at fault, or what lies between.
     Failed(&'static str, &'static str),
+    /// The account, its credentials or its settings are wrong; once they are put right, all messages
+    /// can be sent.
+    NotAdmitted(&'static str, &'static str),
+    /// Something of the account that this message needs is wrong, such as its sender; once it is put
+    /// right, the message can be sent.
+    Unfit(&'static str, &'static str),
     /// The message may have been taken nevertheless.
     Ambiguous(&'static str, &'static str),
     /// There were too many calls; how long to wait unless AWS says.
     Throttled(Duration),
 }
 
-use Meaning::{Ambiguous, Failed, Rejected, Throttled};
+use Meaning::{Ambiguous, Failed, NotAdmitted, Rejected, Throttled, Unfit};
 
 /// The meanings of one service's own errors, by AWS's names of them and what the text adds.
 pub(crate) type Own = fn(&str, Option<Said>) -> Option<Meaning>;
@@ -50,7 +56,7 @@ pub(crate) fn outcome(fault: &Fault, own: Own) -> Outcome {
     let detail = format!("{what}; {advice}");
     match kind {
         Kind::Rejected => Outcome::Rejected { detail },
-        Kind::Failed => Outcome::Failed { detail },
+        Kind::Failed(blame) => Outcome::Failed { detail, blame },
         Kind::Ambiguous => Outcome::Ambiguous { detail },
     }
 }
@@ -66,7 +72,7 @@ pub(crate) fn unreachable(fault: &Fault, own: Own) -> Unreachable {
 
 enum Kind {
     Rejected,
-    Failed,
+    Failed(Blame),
     Ambiguous,
 }
 
@@ -79,10 +85,12 @@ fn explain(fault: &Fault, own: Own) -> (Kind, String, &'static str) {
             };
             let (kind, what, advice) = match meaning(refusal, own) {
                 Rejected(what, advice) => (Kind::Rejected, what, advice),
-                Failed(what, advice) => (Kind::Failed, what, advice),
+                Failed(what, advice) => (Kind::Failed(Blame::Provider), what, advice),
+                NotAdmitted(what, advice) => (Kind::Failed(Blame::Account), what, advice),
+                Unfit(what, advice) => (Kind::Failed(Blame::Message), what, advice),
                 Ambiguous(what, advice) => (Kind::Ambiguous, what, advice),
                 Throttled(_) => (
-                    Kind::Failed,
+                    Kind::Failed(Blame::Provider),
                     "there are more calls than the account's limits allow",
                     "wait, or have its quotas raised",
                 ),
@@ -90,13 +98,13 @@ fn explain(fault: &Fault, own: Own) -> (Kind, String, &'static str) {
             return (kind, format!("{name}: {what}"), advice);
         }
         Fault::Unprepared => (
-            Kind::Failed,
+            Kind::Failed(Blame::Account),
             "the call could not be signed or addressed",
             "give the provider an access key, or this process a role or the AWS_ variables, and \
              check the region",
         ),
         Fault::Unconnected => (
-            Kind::Failed,
+            Kind::Failed(Blame::Provider),
             "no connection",
             "check the region, AWS_ENDPOINT_URL, name resolution, firewall and proxy",
         ),
@@ -138,8 +146,11 @@ fn meaning(refusal: &Refusal, own: Own) -> Meaning {
 ///
 /// Here and in the services' own tables an error is
 /// - rejected, if the same message would meet it again whatever an operator does about the account;
-/// - failed, if it is about the account, its credentials or its settings, or AWS's own: retries go
-///   on for hours, in which somebody can put it right and nothing is lost;
+/// - not admitted, if it is about the account, its credentials or its settings: the provider is left
+///   alone until somebody has put it right, and messages wait or go another way;
+/// - unfit, if it is about what the account knows of this message's sender or recipient: retries go on
+///   for hours, in which somebody can put it right;
+/// - failed, if it is AWS's own fault, or that of the way there;
 /// - throttled, if only the number of calls is wrong, which costs a message no attempt;
 /// - ambiguous, if AWS does not say whether the message was taken.
 fn common(code: &str) -> Option<Meaning> {
@@ -159,7 +170,7 @@ fn common(code: &str) -> Option<Meaning> {
         | "AuthorizationError"
         | "NotAuthorized"
         | "Unauthorized"
-        | "UnauthorizedOperation" => Failed(
+        | "UnauthorizedOperation" => NotAdmitted(
             "the user or role of the credentials may not make this call",
             "allow ses:SendEmail, ses:SendRawEmail and ses:GetAccount or sns:Publish and \
              sns:GetSMSAttributes in its policy",
@@ -168,23 +179,23 @@ fn common(code: &str) -> Option<Meaning> {
         | "InvalidClientTokenId"
         | "InvalidAccessKeyId"
         | "MissingAuthenticationToken"
-        | "InvalidToken" => Failed(
+        | "InvalidToken" => NotAdmitted(
             "AWS does not know the access key",
             "check the provider's access key, or the role or AWS_ variables of this process",
         ),
-        "SignatureDoesNotMatch" | "InvalidSignature" | "IncompleteSignature" => Failed(
+        "SignatureDoesNotMatch" | "InvalidSignature" | "IncompleteSignature" => NotAdmitted(
             "the signature is wrong",
             "check the secret access key and this machine's clock",
         ),
-        "ExpiredToken" | "TokenRefreshRequired" => Failed(
+        "ExpiredToken" | "TokenRefreshRequired" => NotAdmitted(
             "the temporary credentials have expired",
             "renew them, or use a role or an access key",
         ),
-        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => Failed(
+        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => NotAdmitted(
             "the signature's time is not AWS's",
             "set this machine's clock",
         ),
-        "OptInRequired" | "SubscriptionRequired" => Failed(
+        "OptInRequired" | "SubscriptionRequired" => NotAdmitted(
             "the account is not signed up for the service or the region",
             "sign it up, or change the region",
         ),

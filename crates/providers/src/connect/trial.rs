@@ -179,6 +179,7 @@ const fn advice(outcome: &Outcome) -> &'static str {
 mod tests {
     use std::time::Duration;
 
+    use carillon_core::attempt::Blame;
     use futures::FutureExt;
     use futures::future::BoxFuture;
 
@@ -261,7 +262,10 @@ mod tests {
                 "550 no; the same message",
             ),
             (
-                Outcome::Failed { detail: detail() },
+                Outcome::Failed {
+                    detail: detail(),
+                    blame: Blame::Provider,
+                },
                 "550 no; nothing was taken",
             ),
             (

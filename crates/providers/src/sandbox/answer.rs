@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_core::attempt::Outcome;
+use carillon_core::attempt::{Blame, Outcome};
 use reqwest::header::HeaderMap;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
@@ -55,6 +55,10 @@ pub(super) async fn read(response: Response) -> Outcome {
         // 401, 404 and the like are our configuration, which somebody will put right.
         _ => Outcome::Failed {
             detail: detail(status, None),
+            blame: match status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Blame::Account,
+                _ => Blame::Provider,
+            },
         },
     }
 }
@@ -65,6 +69,7 @@ pub(super) fn without_response(error: &reqwest::Error) -> Outcome {
         // Nothing was sent: there was no connection to send it on.
         Outcome::Failed {
             detail: "no connection".into(),
+            blame: Blame::Provider,
         }
     } else if error.is_timeout() {
         Outcome::Ambiguous {

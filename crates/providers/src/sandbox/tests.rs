@@ -1,5 +1,6 @@
 //! Every answer a socket can give, and what it means.
 
+use carillon_core::attempt::Blame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -80,6 +81,7 @@ fn rejected(detail: &str) -> Outcome {
 fn failed(detail: &str) -> Outcome {
     Outcome::Failed {
         detail: detail.into(),
+        blame: Blame::Provider,
     }
 }
 
@@ -160,6 +162,13 @@ async fn every_answer_has_its_outcome() {
             failed("status 302"),
         ),
         (answer("404 Not Found", "", ""), failed("status 404")),
+        (
+            answer("401 Unauthorized", "", ""),
+            Outcome::Failed {
+                detail: "status 401".into(),
+                blame: Blame::Account,
+            },
+        ),
         (String::new(), lost()),
         ("HTTP/1.1 20".into(), lost()),
     ];

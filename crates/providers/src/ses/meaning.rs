@@ -1,7 +1,7 @@
 //! What SES's own errors mean.
 
 use crate::aws::fault::Said;
-use crate::aws::meaning::Meaning::{self, Failed, Rejected};
+use crate::aws::meaning::Meaning::{self, NotAdmitted, Rejected, Unfit};
 
 /// The errors that SES documents for `SendEmail` and `GetAccount`, but for those that every service
 /// has. The kinds are explained there.
@@ -12,12 +12,12 @@ use crate::aws::meaning::Meaning::{self, Failed, Rejected};
 /// lost its DNS records concerns all messages alike and is put right outside.
 pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
     Some(match (code, said) {
-        ("MessageRejected" | "BadRequestException", Some(Said::Unverified)) => Failed(
+        ("MessageRejected" | "BadRequestException", Some(Said::Unverified)) => Unfit(
             "an address or domain is not verified in this region",
             "verify the sender's address or domain there; while the account is in SES's sandbox, \
              the recipient too",
         ),
-        ("MessageRejected", Some(Said::Paused)) | ("SendingPausedException", _) => Failed(
+        ("MessageRejected", Some(Said::Paused)) | ("SendingPausedException", _) => NotAdmitted(
             "sending is paused for the account or its configuration set",
             "see why in SES's console under reputation, and resume it there",
         ),
@@ -30,15 +30,15 @@ pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
             "check the recipient's and the sender's address, and that the message is no larger \
              than SES takes",
         ),
-        ("AccountSuspendedException", _) => Failed(
+        ("AccountSuspendedException", _) => NotAdmitted(
             "SES has stopped the account's sending for good",
             "write to AWS's support, and send through another provider until then",
         ),
-        ("MailFromDomainNotVerifiedException", _) => Failed(
+        ("MailFromDomainNotVerifiedException", _) => Unfit(
             "the sender's custom MAIL FROM domain has no valid MX record",
             "put its DNS records right, or let SES fall back to its own domain",
         ),
-        ("NotFoundException", _) => Failed(
+        ("NotFoundException", _) => NotAdmitted(
             "the configuration set does not exist in this region",
             "create it, or correct the provider's configuration_set or region",
         ),

@@ -200,3 +200,22 @@ async fn a_probe_asks_whether_the_account_may_send() {
         "{requests:?}"
     );
 }
+
+#[tokio::test]
+async fn the_account_says_how_much_it_may_send_in_a_second() {
+    let account = |quota: Value| {
+        let body = json!({ "SendingEnabled": true, "SendQuota": quota });
+        Step::answer(200, "application/json", body.to_string())
+    };
+    let server = WireFault::start([
+        account(json!({ "MaxSendRate": 14.0, "Max24HourSend": 50_000.0 })),
+        account(json!({ "MaxSendRate": 0.0 })),
+        account(Value::Null),
+        ses_error(403, "AccessDeniedException", "not authorized"),
+    ])
+    .await;
+    let ses = ses(&server.url(), AMPLE).await;
+    for expected in [Some(14.0), None, None, None] {
+        assert_eq!(ses.allowed_rate().await, expected);
+    }
+}

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use carillon_core::attempt::Outcome;
+use carillon_core::attempt::{Blame, Outcome};
 
 use self::trouble::Trouble;
 
@@ -84,11 +84,30 @@ impl Answer {
         } else if self.code < 500 || self.is_about_the_session(stage) {
             Outcome::Failed {
                 detail: self.detail(stage),
+                blame: self.blame(stage),
             }
         } else {
             Outcome::Rejected {
                 detail: self.detail(stage),
             }
+        }
+    }
+
+    /// Whom a failure is about: our login, as long as only we are known; this message, once its sender
+    /// or recipient has been named, such as greylisting or a recipient that we may not write to; or
+    /// else the server.
+    fn blame(self, stage: Stage) -> Blame {
+        let is_login = matches!(self.code, 530 | 534 | 535 | 538)
+            || (self.code >= 500 && matches!(self.enhanced, Some((7, 8 | 9))));
+        match (stage, self.trouble(stage)) {
+            (_, Some(Trouble::Paused)) => Blame::Account,
+            _ if self.code == 421 => Blame::Provider,
+            (Stage::Recipient | Stage::Data | Stage::Message, _)
+            | (Stage::Sender, Some(Trouble::Sender)) => Blame::Message,
+            (_, Some(Trouble::NoLogin)) => Blame::Account,
+            _ if is_login => Blame::Account,
+            (Stage::Sender, _) => Blame::Message,
+            (Stage::Hello | Stage::Tls | Stage::Login | Stage::Aside, _) => Blame::Provider,
         }
     }
 

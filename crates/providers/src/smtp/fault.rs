@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
-use carillon_core::attempt::Outcome;
+use carillon_core::attempt::{Blame, Outcome};
 use lettre::transport::smtp::Error;
 use rustls::CertificateError;
 
@@ -77,6 +77,7 @@ impl Fault {
             },
             _ => Outcome::Failed {
                 detail: self.detail(),
+                blame: Blame::Provider,
             },
         }
     }

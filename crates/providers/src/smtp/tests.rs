@@ -5,6 +5,7 @@ mod breaking_off;
 mod mail_server;
 mod peer;
 
+use carillon_core::attempt::Blame;
 use carillon_core::id::NotificationId;
 use carillon_core::provider::SmtpTls;
 
@@ -65,8 +66,13 @@ fn accepted(message: &OutgoingMessage) -> Outcome {
 }
 
 fn failed(detail: &str) -> Outcome {
+    blamed(Blame::Provider, detail)
+}
+
+fn blamed(blame: Blame, detail: &str) -> Outcome {
     Outcome::Failed {
         detail: detail.into(),
+        blame,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What SNS's own errors mean.
 
 use crate::aws::fault::Said;
-use crate::aws::meaning::Meaning::{self, Failed, Rejected, Throttled};
+use crate::aws::meaning::Meaning::{self, Failed, NotAdmitted, Rejected, Throttled, Unfit};
 use crate::aws::meaning::SOON;
 
 /// The errors that SNS documents for `Publish` and `GetSMSAttributes`, by their names on the wire,
@@ -19,7 +19,7 @@ pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
         | "UserErrorException"
             if said == Some(Said::Sender) =>
         {
-            Failed(
+            Unfit(
                 "SNS refuses the sender id or the number to send from",
                 "register it with the account for the recipient's country, or change the service's \
                  sender",
@@ -41,12 +41,12 @@ pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
             "the recipient's endpoint is disabled",
             "nothing can be sent there until it is enabled",
         ),
-        "InvalidSecurity" | "InvalidSecurityException" => Failed(
+        "InvalidSecurity" | "InvalidSecurityException" => NotAdmitted(
             "the signature is wrong, or the connection is not HTTPS",
             "check the secret access key, this machine's clock and AWS_ENDPOINT_URL",
         ),
         "NotFound" | "NotFoundException" | "ResourceNotFound" | "ResourceNotFoundException" => {
-            Failed(
+            Unfit(
                 "SNS finds no such resource in this region",
                 "check the provider's region and the sender's number",
             )
@@ -57,7 +57,7 @@ pub(super) fn meaning(code: &str, said: Option<Said>) -> Option<Meaning> {
         ),
         "KMSThrottling" | "KMSThrottlingException" => Throttled(SOON),
         "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState" | "KMSNotFound"
-        | "KMSOptInRequired" => Failed(
+        | "KMSOptInRequired" => NotAdmitted(
             "SNS cannot use the key that encrypts its messages",
             "look at the key in KMS's console: its state, its region and its policy",
         ),

@@ -29,6 +29,8 @@ pub struct Delivery {
     /// A message that a worker has held unstarted for longer goes back to waiting.
     #[serde(rename = "unstarted_limit_s", with = "duration::seconds")]
     pub unstarted_limit: Duration,
+    /// Calls to a provider that must fail in a row for a worker to leave it alone for a while.
+    pub breaker_failures: u32,
 }
 
 /// `[sending]`

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
-use super::{Settings, SettingsError, jobs};
+use super::{Limits, Settings, SettingsError, jobs};
 
 /// What a worker needs around a call to a provider: claiming before it, writing down after it.
 const LEASE_MARGIN: Duration = Duration::from_secs(5);
@@ -29,6 +29,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_scale("retry.scale", retry.scale)?;
     check_scale("callbacks.retry_scale", callbacks.retry_scale)?;
     check_give_up(settings)?;
+    check_limits(&settings.limits)?;
     jobs::check(&settings.jobs)?;
     check_chunk_lease(settings)?;
     settings.receipts.sns_topics()?;
@@ -128,6 +129,11 @@ fn check_ranges(settings: &Settings) -> Result<(), SettingsError> {
             1,
             seconds(delivery.unstarted_limit),
         ),
+        (
+            "delivery.breaker_failures",
+            1,
+            delivery.breaker_failures.into(),
+        ),
         ("retry.max_attempts", 1, retry.max_attempts.into()),
         ("poller.relay_interval_ms", 1, millis(poller.relay_interval)),
         (
@@ -188,6 +194,43 @@ fn check_give_up(settings: &Settings) -> Result<(), SettingsError> {
     }
     let rule = format!("must be from 1 to {LONGEST_OPEN_H}, not {hours}");
     Err(SettingsError::rule("sending.give_up_after_h", rule))
+}
+
+fn check_limits(limits: &Limits) -> Result<(), SettingsError> {
+    // As what a service may have of its own.
+    let most = i32::MAX.unsigned_abs();
+    let (warn, stop) = (limits.bounce_warn_percent, limits.bounce_stop_percent);
+    let ranges = [
+        ("limits.rate_limit", 1, most, limits.rate_limit),
+        (
+            "limits.email_daily_limit",
+            0,
+            most,
+            limits.email_daily_limit,
+        ),
+        ("limits.sms_daily_limit", 0, most, limits.sms_daily_limit),
+        (
+            "limits.trial_daily_limit",
+            0,
+            most,
+            limits.trial_daily_limit,
+        ),
+        ("limits.bounce_stop_percent", 1, 100, stop),
+        ("limits.bounce_warn_percent", 1, stop, warn),
+        (
+            "limits.bounce_least_emails",
+            1,
+            most,
+            limits.bounce_least_emails,
+        ),
+    ];
+    for (key, least, most, value) in ranges {
+        if value < least || value > most {
+            let rule = format!("must be from {least} to {most}, not {value}");
+            return Err(SettingsError::rule(key, rule));
+        }
+    }
+    Ok(())
 }
 
 fn check_lease(settings: &Settings) -> Result<(), SettingsError> {

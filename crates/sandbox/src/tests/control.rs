@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_core::attempt::Outcome;
+use carillon_core::attempt::{Blame, Outcome};
 use carillon_core::id::NotificationId;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -56,7 +56,8 @@ async fn everything_can_be_made_to_fail_and_back() {
     assert_eq!(
         outcome,
         Outcome::Failed {
-            detail: "status 503".into()
+            detail: "status 503".into(),
+            blame: Blame::Provider,
         }
     );
     stage.change(json!({"fail_all": false})).await;
@@ -73,4 +74,27 @@ async fn held_receipts_wait_until_they_are_let_go() {
     assert!(stage.inbox.is_empty());
     stage.change(json!({"hold_receipts": false})).await;
     assert_eq!(stage.inbox.next().await.1.notification_id, Some(id));
+}
+
+#[actix_web::test]
+async fn faults_happen_to_everyone_until_they_are_lifted_and_the_log_names_them() {
+    let mut stage = Stage::new();
+    let faults = json!({"seed": 1, "percent": {"reset_after_accept": 100.0}});
+    stage.put("/faults", faults, 200).await;
+    let id = NotificationId::mint();
+    let outcome = stage.send(id, "amala@example.com").await;
+    assert!(matches!(outcome, Outcome::Ambiguous { .. }), "{outcome:?}");
+    // It was taken nevertheless.
+    assert_eq!(stage.inbox.next().await.1.notification_id, Some(id));
+    let too_many = json!({"percent": {"fail": 60.0, "throttle": 60.0}});
+    stage.put("/faults", too_many, 400).await;
+    let shown = stage.get("/faults").await;
+    assert_eq!(shown["percent"]["reset_after_accept"], 100.0, "{shown}");
+
+    stage.put("/faults", json!({}), 200).await;
+    let outcome = stage.send(id, "amala@example.com").await;
+    assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
+    let calls = stage.get(&format!("/calls?id={id}")).await;
+    let met = [0, 1].map(|n| calls["calls"][n]["fault"].clone());
+    assert_eq!(met, [json!("reset-after-accept"), json!(null)]);
 }

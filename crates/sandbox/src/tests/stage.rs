@@ -138,6 +138,19 @@ impl Stage {
         request.send().await.unwrap().json().await.unwrap()
     }
 
+    /// PUTs, and checks the status of the answer.
+    pub async fn put(&self, path: &str, body: Value, status: u16) {
+        let client = client(Target::Neighbour, Duration::from_secs(5)).unwrap();
+        let request = client.put(format!("{}{path}", self.url)).json(&body);
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            response.status(),
+            status,
+            "{}",
+            response.text().await.unwrap()
+        );
+    }
+
     pub async fn delete_messages(&self) {
         let client = client(Target::Neighbour, Duration::from_secs(5)).unwrap();
         let response = client

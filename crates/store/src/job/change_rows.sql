@@ -18,6 +18,8 @@ WITH c AS MATERIALIZED (
       AND n.job_id = c.job_id
       AND n.status = c.unsent
       AND n.lease_until IS NULL
+      -- A provider may have what is held for a lost answer: it is not withdrawn, nor sent by a release.
+      AND (n.wait_reason IS DISTINCT FROM 'answer-lost' OR n.due_at <= c.now + interval '1 year')
       AND CASE c.change
           WHEN 'cancel' THEN true
           -- What was released and is not on its way yet is held again.

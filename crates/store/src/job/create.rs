@@ -2,7 +2,10 @@
 //!
 //! PostgreSQL may have committed when its answer to that is lost, and a client that then tries again
 //! would send a mailing twice. So such an attempt is made again under the same id: the primary key
-//! tells whether the first one came through, and waits for it if it is still on its way.
+//! tells whether the first one came through, and waits for it if it is still on its way. A client that
+//! gave an idempotency key may simply try again: its key is in the transaction too.
+
+mod once;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +30,8 @@ use uuid::Uuid;
 
 use crate::notification::span_to_keep;
 use crate::{Error, Result, Store};
+
+pub use once::{Once, create_once};
 
 /// What PostgreSQL is given for the smallest job.
 const AT_LEAST: Duration = Duration::from_secs(5);
@@ -223,9 +228,7 @@ async fn attempt(
     statement: &Create,
     asks_to_commit: &AtomicBool,
 ) -> Result<DateTime<Utc>> {
-    let within = within(statement.payloads.iter().map(Vec::len).sum());
-    let ms = within.as_millis();
-    let limits = format!("SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {ms}");
+    let (within, limits) = statement.limits();
     let made = conn.transaction(async |conn| {
         conn.batch_execute(&limits).await?;
         let made: Vec<Created> = statement.load(conn).await?;
@@ -250,6 +253,16 @@ async fn attempt_again(store: &Store, statement: &Create) -> Result<DateTime<Utc
         // Somebody else has its name, so it was never made.
         Err(Error::Gone) => Err(conflict),
         made => made,
+    }
+}
+
+impl Create {
+    /// How long it may take, and that as PostgreSQL is told.
+    fn limits(&self) -> (Duration, String) {
+        let within = within(self.payloads.iter().map(Vec::len).sum());
+        let ms = within.as_millis();
+        let limits = format!("SET LOCAL statement_timeout = {ms}; SET LOCAL lock_timeout = {ms}");
+        (within, limits)
     }
 }
 

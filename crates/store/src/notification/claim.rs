@@ -66,6 +66,9 @@ pub struct Claimed {
     /// A number that changes whenever a provider's settings do.
     #[diesel(sql_type = BigInt)]
     pub providers_state: i64,
+    /// The provider at which its last attempt failed for certain, if it did.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub failed_at: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     suppressed_for: Option<SuppressionReason>,
     #[diesel(sql_type = Nullable<SqlUuid>)]

@@ -25,6 +25,15 @@ RETURNING
     n.id, n.service_id, n.template_id, n.template_version, n.channel, n.lane, n.key_type,
     n.attempts, n.normalised_recipient, n.sender, n.unsubscribe_url, n.personalisation,
     n.trace_id, n.trace_span, c.providers_state,
+    -- Where its last attempt failed for certain: another provider is asked first. Only what was
+    -- attempted before is looked up.
+    CASE WHEN n.provider IS NOT NULL THEN (
+        SELECT CASE WHEN e.reason IN ('provider-failure', 'provider-rate') THEN e.detail ->> 'provider' END
+        FROM notification_events e
+        WHERE e.notification_id = n.id AND e.event = 'attempted'
+        ORDER BY e.seq DESC
+        LIMIT 1
+    ) END AS failed_at,
     CASE WHEN n.key_type <> 'test' THEN (
         SELECT min(s.reason)
         FROM suppressions s

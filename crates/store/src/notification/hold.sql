@@ -1,15 +1,17 @@
--- Puts rows that are on their way, and in nobody's hands, back to waiting.
+-- Puts rows that are on their way, and in nobody's hands, back to waiting, each for its time.
 WITH c AS MATERIALIZED (
-    SELECT carillon_now() AS now, $1::text AS reason, $2::bigint AS wait_ms, $3::text AS actor
+    SELECT carillon_now() AS now, $1::text AS reason, $2::text AS actor
+), given AS (
+    SELECT * FROM unnest($3::uuid[], $4::bigint[]) AS t (id, wait_ms)
 ), held AS (
     UPDATE notifications n
-    SET due_at = c.now + c.wait_ms * interval '1 millisecond',
+    SET due_at = c.now + g.wait_ms * interval '1 millisecond',
         wait_reason = c.reason,
         dispatched_at = NULL,
         last_seq = n.last_seq + 1,
         updated_at = c.now
-    FROM c
-    WHERE n.id = ANY ($4)
+    FROM given g, c
+    WHERE n.id = g.id
       AND n.id >= $5 AND n.id <= $6
       AND n.status = 'created' AND n.due_at IS NULL AND n.lease_until IS NULL
     RETURNING n.id, n.last_seq

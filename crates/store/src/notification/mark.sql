@@ -1,7 +1,7 @@
 -- Writes what came of claimed deliveries. Only the holder of the lease may; a receipt that came
 -- before the answer was written has moved the status already and is not undone. A service that
 -- registered for it hears of what is completed; a reference that receipts will name instead of our
--- id is kept, whoever holds the lease.
+-- id is kept, whoever holds the lease. E-mails sent are tallied by service (limits/roll_up.sql).
 WITH results AS (
     SELECT *
     FROM unnest(
@@ -36,10 +36,20 @@ WITH results AS (
     WHERE n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
     RETURNING n.id, n.service_id, n.last_seq, n.status, r.event, r.reason, r.detail,
         -- Completed by this result, and not by a receipt before it.
-        n.status = r.status AND r.status = ANY (c.completed) AND n.completed_at = c.now AS completes
+        n.status = r.status AND r.status = ANY (c.completed) AND n.completed_at = c.now AS completes,
+        -- As core::suppression::is_asked has it: what goes to nobody says nothing of a service's list.
+        r.status IN ('sending', 'sent') AND n.channel = 'email' AND n.key_type <> 'test'
+            AND lower(n.normalised_recipient COLLATE "C") COLLATE "default" NOT LIKE '%@simulator.notify'
+            AS is_tallied
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
     SELECT m.id, m.last_seq, c.now, m.event, m.reason, c.actor, m.detail FROM marked m, c
+), tallied AS (
+    INSERT INTO email_tallies (service_id, at, sent, hard_bounced)
+    SELECT m.service_id, c.now, count(*), 0
+    FROM marked m, c
+    WHERE m.is_tallied
+    GROUP BY m.service_id, c.now
 ), referenced AS (
     INSERT INTO provider_references (provider, reference, notification_id)
     SELECT r.referenced_by, r.provider_reference, r.id

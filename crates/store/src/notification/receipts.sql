@@ -81,6 +81,13 @@ WITH given AS (
     -- In one order for all, so that none waits for another in a circle.
     ORDER BY s.service_id, s.channel, s.recipient, s.reason
     ON CONFLICT DO NOTHING
+), tallied AS (
+    INSERT INTO email_tallies (service_id, at, sent, hard_bounced)
+    SELECT a.service_id, c.now, 0, count(*)
+    FROM applied a, c
+    WHERE a.suppresses_email = 'hard-bounce' AND a.channel = 'email' AND a.key_type <> 'test'
+      AND NOT lower(a.normalised_recipient COLLATE "C") COLLATE "default" LIKE ANY (c.simulated)
+    GROUP BY a.service_id, c.now
 ), called AS (
     INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
         feedback, occurred_at, due_at, wait_reason)

@@ -1,8 +1,10 @@
 //! Relaying rows whose wait is over.
 
-use carillon_core::id::NotificationId;
+use carillon_core::channel::Channel;
+use carillon_core::id::{NotificationId, ServiceId};
 use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
+use carillon_core::task::deliver::Deliverable;
 use diesel::sql_types::{Array, BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
@@ -21,6 +23,23 @@ pub struct Relayed {
     /// Where to publish it.
     #[diesel(sql_type = Text)]
     pub queue: Queue,
+    /// Whose it is.
+    #[diesel(sql_type = SqlUuid)]
+    pub service_id: ServiceId,
+    /// Its channel.
+    #[diesel(sql_type = Text)]
+    pub channel: Channel,
+}
+
+impl From<Relayed> for Deliverable {
+    fn from(row: Relayed) -> Self {
+        Self {
+            id: row.id,
+            service_id: row.service_id,
+            channel: row.channel,
+            queue: row.queue,
+        }
+    }
 }
 
 /// Waits that end in the retry queue; the others go back to their lane.

@@ -21,4 +21,4 @@ FROM c
 WHERE n.id = ANY (ARRAY(SELECT id FROM due))
   AND n.id >= (SELECT id FROM due ORDER BY id LIMIT 1)
   AND n.id <= (SELECT id FROM due ORDER BY id DESC LIMIT 1)
-RETURNING n.id, n.queue
+RETURNING n.id, n.queue, n.service_id, n.channel

@@ -2,13 +2,19 @@
 
 use std::time::Duration;
 
+use carillon_core::ambiguity::UNTIL_DECIDED;
+use carillon_core::notification::Status;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
 
 use crate::{Result, Store};
 
 statement! {
-    RescueLost = "rescue_lost.sql" { limit: i64 => BigInt }
+    RescueLost = "rescue_lost.sql" {
+        gave_up: Status => Text,
+        until_decided_ms: i64 => BigInt,
+        limit: i64 => BigInt,
+    }
 }
 statement! {
     RescueFallen = "rescue_fallen.sql" { grace_ms: i64 => BigInt, limit: i64 => BigInt }
@@ -20,15 +26,19 @@ struct Rescued {
     queue: String,
 }
 
-/// Frees rows whose lease ran out and makes them due; returns the queue of each.
+/// Frees rows whose lease ran out. A provider may have them, so what follows is what their template
+/// says of lost answers: they are due, held, or ended. Returns the queue of each.
 ///
 /// # Errors
 /// When PostgreSQL is away.
 pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<String>> {
     let mut conn = store.connection().await?;
-    let rescued: Vec<Rescued> = store
-        .within_deadline(RescueLost { limit }.load(&mut conn))
-        .await?;
+    let statement = RescueLost {
+        gave_up: Status::TechnicalFailure,
+        until_decided_ms: i64::try_from(UNTIL_DECIDED.as_millis()).unwrap_or(i64::MAX),
+        limit,
+    };
+    let rescued: Vec<Rescued> = store.within_deadline(statement.load(&mut conn)).await?;
     Ok(rescued.into_iter().map(|r| r.queue).collect())
 }
 

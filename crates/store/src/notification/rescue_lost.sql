@@ -1,16 +1,27 @@
--- Leases that ran out: the worker vanished before, during or after the call. The row waits, due at
--- once; if a receipt has moved it meanwhile, only the lease is cleared.
+-- Leases that ran out: the worker vanished before, during or after the call, so that a provider may
+-- have the message. What follows is its template's to say: it waits, due at once; or it is held until
+-- a receipt or an administrator settles it, so far ahead that nobody relays it; or it ends, and the
+-- service hears of it. If a receipt has moved it meanwhile, only the lease is cleared.
 WITH c AS MATERIALIZED (
-    SELECT carillon_now() AS now
+    SELECT carillon_now() AS now, $1::text AS gave_up, $2::bigint * interval '1 millisecond' AS until_decided
 ), lost AS (
     SELECT id FROM notifications
     WHERE dispatched_at IS NOT NULL AND lease_until < (SELECT now FROM c)
-    LIMIT $1
+    LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), rescued AS (
     UPDATE notifications n
-    SET due_at = CASE WHEN n.status = 'created' THEN c.now END,
-        wait_reason = CASE WHEN n.status = 'created' THEN 'lease-expired' END,
+    SET (status, completed_at, due_at, wait_reason) = (
+            SELECT
+                CASE WHEN p.policy = 'give-up' THEN c.gave_up ELSE n.status END,
+                CASE WHEN p.policy = 'give-up' THEN c.now ELSE n.completed_at END,
+                CASE p.policy WHEN 'retry' THEN c.now WHEN 'hold' THEN c.now + c.until_decided END,
+                CASE p.policy WHEN 'retry' THEN 'lease-expired' WHEN 'hold' THEN 'answer-lost' END
+            FROM (
+                SELECT CASE WHEN n.status = 'created' THEN coalesce(
+                    (SELECT t.when_answer_lost FROM templates t WHERE t.id = n.template_id), 'retry')
+                END AS policy
+            ) p),
         dispatched_at = NULL,
         lease_until = NULL,
         lease_token = NULL,
@@ -21,11 +32,27 @@ WITH c AS MATERIALIZED (
     WHERE n.id = ANY (ARRAY(SELECT id FROM lost))
       AND n.id >= (SELECT id FROM lost ORDER BY id LIMIT 1)
       AND n.id <= (SELECT id FROM lost ORDER BY id DESC LIMIT 1)
-    RETURNING n.id, n.last_seq, n.attempts, n.queue
+    RETURNING n.id, n.service_id, n.last_seq, n.attempts, n.queue, n.status,
+        n.status = c.gave_up AND n.completed_at = c.now AS has_ended,
+        n.wait_reason IS NOT DISTINCT FROM 'answer-lost' AS is_held
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
-    SELECT r.id, r.last_seq, c.now, 'rescued', 'lease-expired', 'poller',
-           jsonb_build_object('attempt', r.attempts, 'provider_may_have_it', true)
+    SELECT r.id, r.last_seq, c.now,
+        CASE WHEN r.has_ended THEN 'failed' WHEN r.is_held THEN 'held' ELSE 'rescued' END,
+        CASE WHEN r.has_ended OR r.is_held THEN 'answer-lost' ELSE 'lease-expired' END, 'poller',
+        jsonb_build_object('attempt', r.attempts, 'provider_may_have_it', true)
+            || CASE WHEN r.has_ended OR r.is_held
+                THEN '{"lease_expired": true}'::jsonb ELSE '{}'::jsonb END
     FROM rescued r, c
+), called AS (
+    INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
+        occurred_at, due_at, wait_reason)
+    SELECT derived_id(r.id, '/' || r.last_seq || '/' || s.kind), s.id, r.service_id, r.id, s.kind,
+        r.status, c.now, c.now, 'new'
+    FROM rescued r
+    JOIN service_callbacks s ON s.service_id = r.service_id AND s.kind = 'delivery-status' AND s.active,
+    c
+    WHERE r.has_ended
+    ON CONFLICT (id) DO NOTHING
 )
 SELECT queue FROM rescued

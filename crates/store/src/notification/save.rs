@@ -1,5 +1,7 @@
 //! Saving accepted notifications in batches.
 
+use std::collections::BTreeSet;
+
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ApiKeyId, NotificationId, ServiceId, TemplateId};
@@ -7,9 +9,10 @@ use carillon_core::lane::Lane;
 use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::task::SaveNotification;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 
 use crate::{Error, Result, Store};
@@ -68,6 +71,17 @@ async fn insert(
     batch: &[SaveNotification],
     wait_reason: Option<Reason>,
 ) -> Result<usize> {
+    let mut conn = store.connection().await?;
+    let saved = save_on(&mut conn, batch, wait_reason);
+    store.within_deadline(saved).await
+}
+
+/// [`save`] as part of a transaction, and without making partitions.
+pub(crate) async fn save_on(
+    conn: &mut AsyncPgConnection,
+    batch: &[SaveNotification],
+    wait_reason: Option<Reason>,
+) -> QueryResult<usize> {
     fn column<T>(batch: &[SaveNotification], of: impl Fn(&SaveNotification) -> T) -> Vec<T> {
         batch.iter().map(of).collect()
     }
@@ -93,10 +107,12 @@ async fn insert(
         trace_spans: column(batch, |n| n.trace.and_then(super::trace::span_to_keep)),
         wait_reason,
     };
-    let mut conn = store.connection().await?;
-    store.within_deadline(save.execute(&mut conn)).await
+    save.execute(conn).await
 }
 
-fn days(batch: &[SaveNotification]) -> std::collections::BTreeSet<chrono::NaiveDate> {
-    batch.iter().filter_map(|n| n.id.day()).collect()
+/// The days whose partitions a batch needs.
+pub(crate) fn days<'a>(
+    batch: impl IntoIterator<Item = &'a SaveNotification>,
+) -> BTreeSet<NaiveDate> {
+    batch.into_iter().filter_map(|n| n.id.day()).collect()
 }

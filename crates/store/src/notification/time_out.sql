@@ -12,7 +12,7 @@ WITH c AS MATERIALIZED (
     ORDER BY id
     LIMIT $11
 ), stuck AS MATERIALIZED (
-    SELECT n.id, n.status
+    SELECT n.id, n.status, n.wait_reason
     FROM notifications n, c
     -- An array and not a join, which might read whole days; the bounds prune the other days.
     WHERE n.id = ANY (ARRAY(
@@ -42,7 +42,12 @@ WITH c AS MATERIALIZED (
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor)
     SELECT e.id, e.last_seq, c.now, 'failed',
-        CASE WHEN e.status = c.unsent_becomes THEN c.unsent_reason ELSE c.unheard_reason END, c.actor
+        CASE
+            -- A provider may have it, which was never settled.
+            WHEN e.id = ANY (ARRAY(SELECT id FROM stuck WHERE wait_reason = 'answer-lost')) THEN 'answer-lost'
+            WHEN e.status = c.unsent_becomes THEN c.unsent_reason
+            ELSE c.unheard_reason
+        END, c.actor
     FROM ended e, c
 ), called AS (
     INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,

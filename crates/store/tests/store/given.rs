@@ -112,6 +112,10 @@ pub fn service(name: &str) -> Service {
         one_click_unsubscribe: false,
         email_retention_days: USUAL_RETENTION_DAYS,
         sms_retention_days: USUAL_RETENTION_DAYS,
+        rate_limit: None,
+        email_daily_limit: None,
+        sms_daily_limit: None,
+        email_braked_at: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod creating;
 mod given;
 mod interleaving;
 mod moving;
+mod once;
 mod reading;
 mod retention;
 mod saving;

@@ -1,19 +1,25 @@
 //! The store against a real PostgreSQL: one file per theme, a database per test.
 
+mod ambiguity;
+mod balance;
 mod callback_management;
 mod callbacks;
 mod claim;
 mod diagnosis;
 mod given;
 mod hot;
+mod idempotency;
 mod jobs;
 mod keys;
+mod ledger;
+mod limits;
 mod mark;
 mod migrations;
 mod orders;
 mod outage;
 mod parked;
 mod plans;
+mod provider_budgets;
 mod provider_references;
 mod providers;
 mod reading;

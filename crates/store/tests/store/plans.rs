@@ -4,7 +4,10 @@
 //! PostgreSQL comes to use for a prepared statement.
 
 mod callbacks;
+mod idempotency;
 mod jobs;
+mod ledger;
+mod limits;
 
 use std::collections::BTreeSet;
 
@@ -283,8 +286,10 @@ async fn a_hold_reads_its_day_s_primary_key() {
         .assert_pruned(
             "hold",
             include_str!("../../src/notification/hold.sql"),
-            "text, bigint, text, uuid[], uuid, uuid",
-            &format!("'given-back', 1000, 'worker', {ids}, {low}, {high}"),
+            "text, text, uuid[], bigint[], uuid, uuid",
+            &format!(
+                "'fair-share', 'worker', {ids}, array_fill(1000::bigint, ARRAY[100]), {low}, {high}"
+            ),
         )
         .await;
 }
@@ -330,7 +335,11 @@ async fn the_relay_finds_what_is_due_by_index() {
 async fn the_rescue_finds_what_is_on_its_way_by_index() {
     let plans = Plans::new().await;
     let lost = include_str!("../../src/notification/rescue_lost.sql");
-    assert_by_index("rescue_lost", &plans.scans(lost, "bigint", "1000").await);
+    let values = "'technical-failure', 1000, 1000";
+    assert_by_index(
+        "rescue_lost",
+        &plans.scans(lost, "text, bigint, bigint", values).await,
+    );
     let fallen = include_str!("../../src/notification/rescue_fallen.sql");
     assert_by_index(
         "rescue_fallen",
@@ -345,6 +354,53 @@ async fn the_rescue_finds_what_is_on_its_way_by_index() {
         300,
         "an explained statement is rolled back"
     );
+}
+
+#[tokio::test]
+async fn a_claim_of_what_was_attempted_looks_up_its_day_s_timeline() {
+    let plans = Plans::new().await;
+    plans
+        .given
+        .database
+        .execute("UPDATE notifications SET provider = 'sandbox' WHERE dispatched_at IS NOT NULL")
+        .await;
+    let (ids, low, high) = (
+        plans.ids(7701, 7800).await,
+        plans.id(7701).await,
+        plans.id(7800).await,
+    );
+    plans
+        .assert_pruned(
+            "claim",
+            include_str!("../../src/notification/claim.sql"),
+            "uuid, bigint, uuid[], uuid, uuid",
+            &format!("gen_random_uuid(), 30000, {ids}, {low}, {high}"),
+        )
+        .await;
+}
+
+#[tokio::test]
+async fn a_decision_and_the_speeds_of_providers_read_the_day_s_primary_key() {
+    let plans = Plans::new().await;
+    let id = plans.id(7500).await;
+    let resolve = include_str!("../../src/notification/resolve.sql");
+    plans
+        .assert_pruned(
+            "resolve",
+            resolve,
+            "text, text, text, text, text, uuid",
+            &format!("'retry', 'created', 'technical-failure', 'ada', null, {id}"),
+        )
+        .await;
+    let (low, high) = (plans.id(7801).await, plans.id(8000).await);
+    plans
+        .assert_pruned(
+            "speeds",
+            include_str!("../../src/provider/speeds.sql"),
+            "timestamptz, bigint, text[], uuid, uuid",
+            &format!("now(), 300000, '{{delivered,sending}}', {low}, {high}"),
+        )
+        .await;
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! Templates: every edit appends a version.
 
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::id::ServiceId;
 use carillon_core::lane::Lane;
-use carillon_store::template::{self, NewTemplate};
+use carillon_store::template::{self, Changes, NewTemplate};
 use carillon_store::{Error, service};
 use futures::future::try_join_all;
 
@@ -22,6 +23,7 @@ fn new(name: &str) -> NewTemplate {
         channel: Channel::Email,
         name: name.to_owned(),
         lane: Lane::Normal,
+        when_answer_lost: WhenAnswerLost::Retry,
         subject: Some("s1".to_owned()),
         body: "b1".to_owned(),
     }
@@ -67,7 +69,11 @@ async fn versions_are_listed_newest_first_and_to_their_service_only() {
     template::create(&given, service, new("Another"), "ada")
         .await
         .unwrap();
-    template::update(&given, service, id, None, Some(true))
+    let archive = Changes {
+        archived: Some(true),
+        ..Changes::default()
+    };
+    template::update(&given, service, id, archive)
         .await
         .unwrap();
 
@@ -80,6 +86,30 @@ async fn versions_are_listed_newest_first_and_to_their_service_only() {
     assert!(versions[0].created_at >= versions[1].created_at);
     let foreign = template::versions(&given, other, id).await;
     assert!(matches!(foreign, Err(Error::Gone)));
+}
+
+#[tokio::test]
+async fn what_follows_a_lost_answer_is_the_template_s_and_no_version_s() {
+    let given = given().await;
+    let service = a_service(&given, "Demo").await;
+    let id = template::create(&given, service, new("Hello"), "ada")
+        .await
+        .unwrap();
+    let policy = async || template::when_answer_lost(&given, id).await.unwrap();
+    assert_eq!(policy().await, WhenAnswerLost::Retry);
+    let hold = Changes {
+        when_answer_lost: Some(WhenAnswerLost::Hold),
+        ..Changes::default()
+    };
+    let foreign = template::update(&given, some_service("x").id, id, hold).await;
+    assert!(matches!(foreign, Err(Error::Gone)));
+    template::update(&given, service, id, hold).await.unwrap();
+    assert_eq!(policy().await, WhenAnswerLost::Hold);
+    let read = template::read_current(&given, service, id).await.unwrap();
+    assert_eq!(
+        (read.when_answer_lost, read.version),
+        (WhenAnswerLost::Hold, 1)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

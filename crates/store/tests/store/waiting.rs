@@ -7,7 +7,7 @@ use carillon_core::api_key::KeyType;
 use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::task::SaveNotification;
-use carillon_store::notification::{self, hold, relay};
+use carillon_store::notification::{self, hold, hold_each, relay};
 use futures::future::try_join_all;
 
 use crate::given::{accepted, email, emails, given, ids};
@@ -150,6 +150,36 @@ async fn only_what_is_on_its_way_and_in_nobody_s_hands_is_held() {
             .iter()
             .all(|row| row.id != free)
     );
+}
+
+#[tokio::test]
+async fn those_held_together_wait_each_for_its_time() {
+    let given = given().await;
+    let batch = emails(3);
+    given.save(&batch).await;
+    let ids = ids(&batch);
+    let waits = ids
+        .iter()
+        .copied()
+        .zip([30, 10, 20].map(Duration::from_secs));
+    let held = hold_each(&given, waits, Reason::FairShare, "worker").await;
+    assert_eq!(held.unwrap(), 3);
+    assert_eq!(
+        given.timeline(ids[0]).await,
+        ["accepted", "held fair-share"]
+    );
+    for nth in [1, 2, 0] {
+        given.database.advance_clock(Duration::from_secs(10)).await;
+        let relayed = relay(&given, 10).await.unwrap();
+        let [row] = relayed[..] else {
+            panic!("not one is due: {relayed:?}");
+        };
+        // It goes on as what it was.
+        let on = (row.id, row.queue, row.service_id, row.channel);
+        let email = &batch[nth];
+        let was = (email.id, Queue::SendEmail, email.service_id, email.channel);
+        assert_eq!(on, was);
+    }
 }
 
 #[tokio::test]

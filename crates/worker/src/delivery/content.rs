@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::personalisation::Personalisation;
@@ -22,6 +23,8 @@ use serde_json::Value;
 pub(crate) enum NotSendable {
     /// It can never be sent.
     Never(Reason),
+    /// It must not be sent before somebody lets it.
+    Held(Reason),
     /// What it needs cannot be read for now.
     NotNow(String),
 }
@@ -40,12 +43,17 @@ pub(crate) struct Contents {
     links: Option<(String, LinkKey)>,
     templates: Cache<(TemplateId, i32), Arc<Parsed>>,
     services: Cache<ServiceId, Arc<Service>>,
+    when_answer_lost: Cache<TemplateId, WhenAnswerLost>,
 }
 
 /// Parsed versions kept in memory.
 const TEMPLATES: u64 = 10_000;
 /// How soon a suspended service's messages stop.
 const SERVICE_TTL: Duration = Duration::from_secs(5);
+/// How soon it counts what a template now says of lost answers.
+const POLICY_TTL: Duration = Duration::from_secs(1);
+/// The wait before PostgreSQL is asked again.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 impl Contents {
     pub fn new(store: Store, settings: &Settings) -> Self {
@@ -61,6 +69,10 @@ impl Contents {
                 .max_capacity(10_000)
                 .time_to_live(SERVICE_TTL)
                 .build(),
+            when_answer_lost: Cache::builder()
+                .max_capacity(10_000)
+                .time_to_live(POLICY_TTL)
+                .build(),
         }
     }
 
@@ -69,6 +81,9 @@ impl Contents {
         let service = self.service(row.service_id).await?;
         if !service.active {
             return Err(NotSendable::Never(Reason::ServiceInactive));
+        }
+        if service.is_braked(row.channel, row.key_type) {
+            return Err(NotSendable::Held(Reason::BounceBrake));
         }
         let parsed = self.template(row).await?;
         let Value::Object(values) = &row.personalisation else {
@@ -115,6 +130,33 @@ impl Contents {
         let service = self.service(row.service_id).await?;
         let url = || link(public_url, key, row.service_id, row.id);
         Ok(service.one_click_unsubscribe.then(url))
+    }
+
+    /// What follows now that a message's answer was lost: what its template says today. However long
+    /// it takes to read that: nothing else may be decided, and should the lease expire meanwhile, the
+    /// rescue decides by the same.
+    pub async fn when_answer_lost(&self, row: &Claimed) -> WhenAnswerLost {
+        let mut said = false;
+        loop {
+            let read = async {
+                match carillon_store::template::when_answer_lost(&self.store, row.template_id).await
+                {
+                    // Removed by hand.
+                    Err(Error::Gone) => Ok(WhenAnswerLost::default()),
+                    read => read,
+                }
+            };
+            let read = self.when_answer_lost.try_get_with(row.template_id, read);
+            match read.await {
+                Ok(policy) => return policy,
+                Err(error) => {
+                    if !std::mem::replace(&mut said, true) {
+                        tracing::warn!(notification.id = %row.id, %error, "cannot read what follows a lost answer; trying on");
+                    }
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+            }
+        }
     }
 
     async fn service(&self, id: ServiceId) -> Result<Arc<Service>, NotSendable> {

@@ -12,24 +12,45 @@ use carillon_providers::connect::connect;
 use carillon_providers::instrument::Instrumented;
 use carillon_providers::provider::{Provider, SetupError};
 use carillon_providers::sandbox::Sandbox;
-use carillon_providers::select::{Candidate, choose};
+use carillon_providers::select::{Candidate, choose_another};
 use carillon_store::Store;
 use carillon_store::provider::Provider as Configured;
-use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
 
+use super::budgets::{Budgeted, Budgets};
 use super::pacer::Pacer;
+use super::pass::{self, Gate, Pass};
+use super::turns::{AHEAD, Destination};
 
-/// A provider and the pace at which it is called.
+/// A provider, the pace at which it is called, and whether it is at all.
 pub(crate) struct Route {
-    pub provider: Box<dyn Provider>,
+    pub provider: Arc<dyn Provider>,
     pub pacer: Pacer,
+    pub gate: Gate,
+}
+
+/// Why a message has no provider.
+pub(crate) enum NoRoute {
+    /// No active one is configured.
+    Unconfigured,
+    /// All of them are left alone for this time.
+    Paused(Duration),
 }
 
 impl Route {
-    fn to(provider: impl Provider + 'static) -> Arc<Self> {
+    fn to(provider: impl Provider + 'static, opens_after: u32) -> Arc<Self> {
         Arc::new(Self {
-            provider: Box::new(Instrumented::new(provider)),
+            gate: Gate::new(provider.name(), opens_after),
+            provider: Arc::new(Instrumented::new(provider)),
+            pacer: Pacer::new(),
+        })
+    }
+
+    /// The same client at a pace of its own.
+    fn again(&self, opens_after: u32) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Gate::new(self.provider.name(), opens_after),
+            provider: Arc::clone(&self.provider),
             pacer: Pacer::new(),
         })
     }
@@ -38,19 +59,22 @@ impl Route {
 /// The routes of a process, as the providers' settings have them.
 pub(crate) struct Routes {
     store: Store,
+    budgets: Arc<Budgets>,
     sandbox: Arc<Route>,
     sandbox_url: String,
     timeout: Duration,
+    /// Failures in a row after which a provider is left alone.
+    opens_after: u32,
     table: RwLock<HashMap<Channel, Shares>>,
     /// The state of the settings that the table was read after.
     followed: AtomicI64,
     clients: tokio::sync::Mutex<HashMap<String, Client>>,
 }
 
-/// What a provider's settings made. Kept until they change, with its connections and its pace.
+/// What a provider's settings made. Kept until they change, with its connections, its pace and what is
+/// known of it; another share does not change them.
 struct Client {
-    /// Which settings: when they were changed last.
-    made_of: DateTime<Utc>,
+    made_of: Configured,
     /// None when they make no client; tried again at every refresh, for the trouble may pass.
     route: Option<Arc<Route>>,
 }
@@ -62,34 +86,119 @@ struct Shares {
     routes: Vec<Arc<Route>>,
 }
 
+impl Shares {
+    /// Those with a weight.
+    fn weighty(&self) -> impl Iterator<Item = &Arc<Route>> {
+        let all = self.candidates.iter().zip(&self.routes);
+        all.filter(|(candidate, _)| candidate.weight > 0)
+            .map(|(_, route)| route)
+    }
+
+    /// How long until somebody may be called; none if nobody has a weight.
+    fn wait(&self) -> Option<Duration> {
+        self.weighty()
+            .map(|route| route.gate.is_shut_for().unwrap_or_default())
+            .min()
+    }
+}
+
 impl Routes {
     /// How often a provider that cannot be used is tried again, and settings are followed where
     /// nothing is claimed.
     pub const REFRESH_EVERY: Duration = Duration::from_secs(5);
 
     /// Routes to nowhere but the sandbox, until the first [`refresh`](Self::refresh).
-    pub fn new(store: Store, sandbox_url: &str, timeout: Duration) -> Result<Self, SetupError> {
+    pub fn new(
+        store: Store,
+        budgets: Arc<Budgets>,
+        sandbox_url: &str,
+        timeout: Duration,
+        opens_after: u32,
+    ) -> Result<Self, SetupError> {
         Ok(Self {
             store,
-            sandbox: Route::to(Sandbox::new(sandbox_url, timeout)?),
+            budgets,
+            sandbox: Route::to(Sandbox::new(sandbox_url, timeout)?, opens_after),
             sandbox_url: sandbox_url.to_owned(),
             timeout,
+            opens_after,
             table: RwLock::default(),
             followed: AtomicI64::new(0),
             clients: tokio::sync::Mutex::default(),
         })
     }
 
-    /// The provider for a message; none when no active one is configured. A test key's messages
-    /// go to the sandbox whatever is configured.
-    pub fn choose(&self, channel: Channel, key_type: KeyType) -> Option<Arc<Route>> {
+    /// Leave to call a provider for a message: by weight among those that are not left alone, another
+    /// one than `avoided` if there is one. A test key's messages go to the sandbox whatever is
+    /// configured.
+    pub fn choose(
+        &self,
+        channel: Channel,
+        key_type: KeyType,
+        avoided: Option<&str>,
+    ) -> Result<Pass, NoRoute> {
         if key_type == KeyType::Test {
-            return Some(Arc::clone(&self.sandbox));
+            return Pass::to(&self.sandbox).map_err(NoRoute::Paused);
         }
         let table = self.table.read();
-        let shares = table.get(&channel)?;
-        let chosen = choose(&shares.candidates, rand::random())?;
-        shares.routes.get(chosen).map(Arc::clone)
+        let shares = table.get(&channel).ok_or(NoRoute::Unconfigured)?;
+        // Those whose probe somebody else was given meanwhile.
+        let mut lost = Vec::new();
+        loop {
+            let is_usable =
+                |n: usize| !lost.contains(&n) && shares.routes[n].gate.is_shut_for().is_none();
+            let dice = rand::random();
+            let Some(chosen) = choose_another(&shares.candidates, avoided, is_usable, dice) else {
+                return Err(shares.wait().map_or(NoRoute::Unconfigured, NoRoute::Paused));
+            };
+            match Pass::to(&shares.routes[chosen]) {
+                Ok(pass) => return Ok(pass),
+                Err(_) => lost.push(chosen),
+            }
+        }
+    }
+
+    /// How many calls to a destination can start within moments, while so many wait:
+    /// `usize::MAX` where nothing limits them. Each provider has its share of the calls, so the one
+    /// with the fewest turns for its share decides; one that is left alone does not.
+    pub fn turns(&self, destination: Destination, n_waiting: usize) -> usize {
+        let channel = match destination {
+            Destination::Unknown => return usize::MAX,
+            Destination::Sandbox => return self.sandbox.pacer.turns_within(AHEAD, n_waiting),
+            Destination::Providers(channel) => channel,
+        };
+        let table = self.table.read();
+        let Some(shares) = table.get(&channel) else {
+            return usize::MAX;
+        };
+        let all = shares.candidates.iter().zip(&shares.routes);
+        let weights = all.map(|(candidate, route)| (candidate.weight as usize, route));
+        let open =
+            weights.filter(|(weight, route)| *weight > 0 && route.gate.is_shut_for().is_none());
+        let total: usize = open.clone().map(|(weight, _)| weight).sum();
+        let turns = open.map(|(weight, route)| {
+            let n_waiting = (n_waiting * weight).div_ceil(total);
+            let n_turns = route.pacer.turns_within(AHEAD, n_waiting);
+            if n_turns == 0 {
+                self.budgets.is_short(route);
+            }
+            n_turns
+                .checked_mul(total)
+                .map_or(usize::MAX, |n| n / weight)
+        });
+        turns.min().unwrap_or(usize::MAX)
+    }
+
+    /// Whether a message that this provider did not take can go to another one now.
+    pub fn has_another(&self, channel: Channel, key_type: KeyType, provider: &str) -> bool {
+        let table = self.table.read();
+        key_type != KeyType::Test
+            && table.get(&channel).is_some_and(|shares| {
+                let mut others = shares.weighty();
+                others.any(|route| {
+                    route.provider.name() != provider && route.gate.is_shut_for().is_none()
+                })
+            })
     }
 
     /// Reads the settings again if they are not in the state that a claim has seen: what was
@@ -120,12 +229,22 @@ impl Routes {
     /// Under the clients' lock from the first, so that no older reading takes a newer one's place.
     async fn read(&self, clients: &mut HashMap<String, Client>) -> carillon_store::Result<()> {
         let configured = carillon_store::provider::list(&self.store).await?;
+        let rates = carillon_store::provider_budget::rates(&self.store).await?;
+        let mut budgeted = Vec::new();
         let mut table: HashMap<Channel, Shares> = HashMap::new();
         for provider in configured.iter().filter(|provider| provider.active) {
             if let Some(route) = self.route(clients, provider).await {
+                let rate = rates.iter().find(|rate| rate.provider == provider.name);
+                route.pacer.limit(rate.map(|rate| rate.per_second));
+                budgeted.push(Budgeted {
+                    name: provider.name.clone(),
+                    route: Arc::clone(&route),
+                    says_rate: provider.kind == ProviderKind::Ses,
+                });
                 let shares = table.entry(provider.channel).or_default();
                 shares.candidates.push(Candidate {
-                    name: provider.name.clone(),
+                    // A sandbox goes by one name, whatever it is configured as.
+                    name: route.provider.name().to_owned(),
                     weight: u32::try_from(provider.weight).unwrap_or(0),
                 });
                 shares.routes.push(route);
@@ -135,10 +254,12 @@ impl Routes {
             let stays = configured.iter().any(|p| p.active && p.name == *name);
             if !stays {
                 unusable(name).set(0.0);
+                pass::paused(name).set(0.0);
             }
             stays
         });
         *self.table.write() = table;
+        self.budgets.set(budgeted);
         Ok(())
     }
 
@@ -147,16 +268,23 @@ impl Routes {
         clients: &mut HashMap<String, Client>,
         provider: &Configured,
     ) -> Option<Arc<Route>> {
-        if provider.kind == ProviderKind::Sandbox {
-            return Some(Arc::clone(&self.sandbox));
-        }
-        let (name, made_of) = (&provider.name, provider.updated_at);
-        let known = clients.get(name).filter(|client| client.made_of == made_of);
+        let name = &provider.name;
+        let known = clients.get(name);
+        let known = known.filter(|client| provider.has_client_of(&client.made_of));
         if let Some(Client {
             route: Some(route), ..
         }) = known
         {
             return Some(Arc::clone(route));
+        }
+        if provider.kind == ProviderKind::Sandbox {
+            let route = Some(self.sandbox.again(self.opens_after));
+            let client = Client {
+                made_of: provider.clone(),
+                route: route.clone(),
+            };
+            clients.insert(name.clone(), client);
+            return route;
         }
         let is_news = known.is_none();
         let made = match provider.open(&self.store) {
@@ -169,7 +297,7 @@ impl Routes {
         let route = match made {
             Ok(made) => {
                 tracing::info!(provider = name, kind = %provider.kind, "the provider is in use");
-                Some(Route::to(made))
+                Some(Route::to(made, self.opens_after))
             }
             Err(error) => {
                 if is_news {
@@ -179,7 +307,7 @@ impl Routes {
             }
         };
         let client = Client {
-            made_of,
+            made_of: provider.clone(),
             route: route.clone(),
         };
         clients.insert(name.clone(), client);

@@ -1,36 +1,29 @@
-//! Deliver notifications: claim what can start now, call providers, settle each task when its last
-//! id is settled.
+//! Deliver notifications: in turns between services, claim what can start now, call providers,
+//! settle each task when its last id is settled.
 
-use std::collections::{HashMap, VecDeque};
+mod claims;
+mod markers;
+mod put_back;
+mod unstarted;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_amqp::Delivery;
-use carillon_core::id::NotificationId;
 use carillon_core::queue::Queue;
-use carillon_core::reason::{QuarantineReason, Reason};
+use carillon_core::reason::QuarantineReason;
 use carillon_core::task::{Deliver, MarkLane, Task};
-use carillon_core::trace::TraceContext;
-use carillon_runtime::crash_point;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use super::apply_receipts::describe;
-use super::mark_lane;
 use crate::context::Context;
-use crate::delivery::IdInHand;
-use crate::patience::{self, ShuttingDown};
+use crate::delivery::{Destination, TasksInHand, Turn, Wants};
+use crate::patience::ShuttingDown;
 use crate::quarantine;
-
-/// An id in this worker's hands that is not claimed yet.
-struct Unstarted {
-    id: NotificationId,
-    in_hand: IdInHand,
-    taken_at: Instant,
-    /// The span that published its task, if somebody records it.
-    published_by: Option<TraceContext>,
-}
+use claims::Claims;
+use markers::Markers;
+use unstarted::{Owner, Unstarted};
 
 struct Lane<'a> {
     cx: &'a Context,
@@ -39,48 +32,86 @@ struct Lane<'a> {
     n_slots: usize,
     /// Slots that are not used while more urgent lanes have work.
     kept_back: Option<OwnedSemaphorePermit>,
-    unstarted: VecDeque<Unstarted>,
+    unstarted: Unstarted,
+    tasks: TasksInHand,
+    claims: Claims,
+    wants: Wants,
+    markers: Markers,
+    /// When a claim began last, and whether others had all the turns.
+    claimed_at: Option<Instant>,
+    had_no_turn: bool,
 }
 
-/// How often unstarted ids are looked at for having waited too long.
+/// Unsettled deliver tasks, each up to a hundred ids. So many that a service with little to send
+/// seldom stands in the broker behind one with much: what is here is started in turns.
+pub(super) const PREFETCH: u16 = 2_000;
+/// With more tasks in hand room runs out.
+const CROWDED: usize = PREFETCH as usize * 3 / 4;
+/// The most unstarted ids: some megabytes.
+const MOST_UNSTARTED: usize = 50_000;
+
+/// How often unstarted ids are looked at for having waited too long, and for being too many.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The wait of ids that are given back: another worker may be free at once.
-const GIVEN_BACK_FOR: Duration = Duration::from_secs(1);
+/// Where there are fewer turns than ids, claims are at least so far apart, for each costs a statement.
+const CLAIM_EVERY: Duration = Duration::from_millis(10);
+
+/// When the next claim may begin.
+enum Next {
+    /// Once there are so many slots.
+    Slots(u32),
+    /// At this moment there may be turns.
+    At(Instant),
+    /// When something else has happened.
+    Waits,
+}
 
 /// Runs until the consumer ends. Ids that have not started then go back with their task.
 pub(crate) async fn run(cx: &Context, queue: Queue, mut tasks: mpsc::Receiver<Delivery>) {
     let n_slots = cx.settings.delivery.slots.max(1);
-    let slots = Arc::new(Semaphore::new(n_slots));
     let mut lane = Lane {
         cx,
         queue,
-        slots,
+        slots: Arc::new(Semaphore::new(n_slots)),
         n_slots,
         kept_back: None,
-        unstarted: VecDeque::new(),
+        unstarted: Unstarted::default(),
+        tasks: TasksInHand::default(),
+        claims: Claims::default(),
+        wants: Wants::new(Arc::clone(&cx.deliveries.turns), queue.lane()),
+        markers: Markers::default(),
+        claimed_at: None,
+        had_no_turn: false,
     };
     let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         lane.give_way();
-        let want = lane.n_claimable();
-        let step = tokio::select! {
+        let next = lane.next();
+        let (want, at) = match next {
+            Next::Slots(want) => (Some(want), None),
+            Next::At(at) => (None, Some(at)),
+            Next::Waits => (None, None),
+        };
+        let claim_ended = Arc::clone(&lane.claims.ended);
+        tokio::select! {
             biased;
             () = cx.shutdown.cancelled() => return,
-            _ = look.tick() => lane.give_back_what_waits().await,
+            _ = look.tick() => lane.look(),
             // Everything the prefetch lets through is taken in at once, so that the time an id
-            // has been in this worker's hands is known.
-            task = tasks.recv() => match task {
-                Some(task) => lane.take_in(task).await,
+            // has been in this worker's hands is known, and who sends little has a turn.
+            task = tasks.recv(), if lane.unstarted.len() < MOST_UNSTARTED => match task {
+                Some(task) => if lane.take_in(task).await.is_err() {
+                    return;
+                },
                 None => return,
             },
-            permits = Arc::clone(&lane.slots).acquire_many_owned(want),
-                if !lane.unstarted.is_empty() => match permits {
-                    Ok(permits) => lane.start(permits).await,
+            permits = Arc::clone(&lane.slots).acquire_many_owned(want.unwrap_or(1)),
+                if want.is_some() => match permits {
+                    Ok(permits) => lane.start(permits),
                     Err(_) => return,
                 },
-        };
-        if step.is_err() {
-            return;
+            () = claim_ended.notified() => {}
+            () = tokio::time::sleep_until(at.unwrap_or_else(Instant::now)), if at.is_some() => {}
         }
     }
 }
@@ -115,35 +146,77 @@ impl Lane<'_> {
         kept.map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
-    /// How many slots to wait for before claiming: enough that a claim is worth its statement,
-    /// never more than a quarter of those in use, so that slots do not lie idle.
-    fn n_claimable(&self) -> u32 {
+    /// What the next claim waits for: slots, enough that a claim is worth its statement, never more
+    /// than a quarter of those in use, so that slots do not lie idle; and turns at the providers.
+    fn next(&mut self) -> Next {
         let worthwhile = ((self.n_slots - self.n_kept_back()) / 4).max(1);
-        u32::try_from(self.unstarted.len().clamp(1, worthwhile)).unwrap_or(1)
+        let (n_startable, is_limited) = self.n_startable();
+        if self.unstarted.len() == 0 {
+            return Next::Waits;
+        }
+        // Small claims one after the other, so that what comes meanwhile goes into one; large ones
+        // beside each other.
+        if !self.claims.may_begin(self.unstarted.len() >= worthwhile) {
+            return Next::Waits;
+        }
+        if is_limited && (n_startable < worthwhile || self.had_no_turn) {
+            let now = Instant::now();
+            let earliest = self.claimed_at.map_or(now, |at| at + CLAIM_EVERY);
+            if n_startable == 0 {
+                return Next::At(earliest.max(now + CLAIM_EVERY));
+            }
+            if earliest > now {
+                return Next::At(earliest);
+            }
+        }
+        let want = n_startable.clamp(1, worthwhile);
+        Next::Slots(u32::try_from(want).unwrap_or(1))
+    }
+
+    /// How many unstarted ids have a turn, and whether some have none; tells the other lanes what
+    /// this one wants.
+    fn n_startable(&mut self) -> (usize, bool) {
+        let has_slots = self.slots.available_permits() > 0;
+        let (mut n_startable, mut is_limited) = (0, false);
+        for destination in Destination::ALL {
+            let n = self.unstarted.count(destination);
+            self.wants.set(destination, n > 0 && has_slots);
+            if n == 0 {
+                continue;
+            }
+            let n_open = self.cx.deliveries.n_turns(destination, n);
+            let n_free = self.cx.deliveries.turns.n_free(destination, n_open);
+            is_limited |= n_free < n;
+            n_startable += n_free.min(n);
+        }
+        (n_startable, is_limited)
     }
 
     async fn take_in(&mut self, delivery: Delivery) -> Result<(), ShuttingDown> {
         if delivery.task == MarkLane::NAME {
-            if let Ok(marker) = serde_json::from_slice::<MarkLane>(&delivery.payload) {
-                mark_lane::handle(self.cx, &marker).await?;
+            match serde_json::from_slice::<MarkLane>(&delivery.payload) {
+                Ok(marker) => self.markers.take_in(marker, delivery),
+                Err(_) => delivery.settle(),
             }
-            delivery.settle();
+            self.markers.record_passed(self.cx, self.unstarted.oldest());
             return Ok(());
         }
         let name_and_version = (delivery.task.as_str(), delivery.version);
         let refused = if name_and_version == (Deliver::NAME, Deliver::VERSION) {
             match serde_json::from_slice::<Deliver>(&delivery.payload) {
                 Ok(deliver) => {
-                    let (taken_at, published_by) = (Instant::now(), delivery.trace);
-                    let in_hand = IdInHand::all_of(delivery, deliver.ids.len());
-                    let unstarted = deliver.ids.into_iter().zip(in_hand);
-                    self.unstarted
-                        .extend(unstarted.map(|(id, in_hand)| Unstarted {
-                            id,
-                            in_hand,
-                            taken_at,
-                            published_by,
-                        }));
+                    let destination = Destination::of(self.queue, deliver.channel);
+                    let in_hand = self.tasks.ids_of(delivery, deliver.ids.len());
+                    for ((id, service), in_hand) in deliver.owned().zip(in_hand) {
+                        let owner = Owner {
+                            service,
+                            destination,
+                        };
+                        self.unstarted.put(owner, id, in_hand);
+                    }
+                    if !self.has_room() {
+                        self.put_off();
+                    }
                     return Ok(());
                 }
                 Err(error) => (QuarantineReason::Malformed, describe(&error)),
@@ -159,81 +232,68 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// Claims as many ids as there are slots and starts their calls.
-    async fn start(&mut self, mut permits: OwnedSemaphorePermit) -> Result<(), ShuttingDown> {
+    /// Claims as many ids as there are slots and turns, in turns between services, and starts their
+    /// calls.
+    fn start(&mut self, mut permits: OwnedSemaphorePermit) {
         // Take the other free slots too: one claim for all that can start.
-        while permits.num_permits() < self.unstarted.len() {
-            let Ok(more) = Arc::clone(&self.slots).try_acquire_owned() else {
-                break;
-            };
+        let n_more = self.unstarted.len().saturating_sub(permits.num_permits());
+        let n_more = n_more.min(self.slots.available_permits());
+        if let Ok(n_more) = u32::try_from(n_more)
+            && let Ok(more) = Arc::clone(&self.slots).try_acquire_many_owned(n_more)
+        {
             permits.merge(more);
         }
-        if !self.queue.gives_way() {
-            self.cx.deliveries.urgency.note();
-        }
-        let n = permits.num_permits().min(self.unstarted.len());
-        let starting: Vec<Unstarted> = self.unstarted.drain(..n).collect();
-        let ids: Vec<_> = starting.iter().map(|unstarted| unstarted.id).collect();
-        let token = carillon_core::id::mint();
-        let claim = || self.cx.deliveries.claim(&ids, token);
-        let claimed = patience::store(&self.cx.shutdown, Deliver::NAME, claim).await?;
-        let mut claimed = claimed.unwrap_or_else(|error| {
-            // The rows are the truth: the rescue brings them again.
-            tracing::error!(queue = %self.queue, n_rows = ids.len(), %error, "cannot claim");
-            HashMap::new()
+        let (cx, lane) = (self.cx, self.queue.lane());
+        let deliveries = &cx.deliveries;
+        let mut turns: Vec<Turn> = Vec::with_capacity(permits.num_permits());
+        let n_open = self.unstarted.n_open(deliveries);
+        let starting = self.unstarted.take(permits.num_permits(), |destination| {
+            let turn = deliveries
+                .turns
+                .take(destination, lane, *n_open.of(destination));
+            let may_start = turn.is_some();
+            turns.extend(turn);
+            may_start
         });
-        crash_point!("worker.deliver.claimed");
-        for unstarted in starting {
-            let Unstarted {
-                id,
-                in_hand,
-                published_by,
-                ..
-            } = unstarted;
-            let Some(row) = claimed.remove(&id) else {
-                // Sent, waiting, or in another worker's hands: nothing to do.
-                in_hand.settle();
-                continue;
-            };
-            // There is a permit for every id that was drained.
-            let Some(slot) = permits.split(1) else { break };
-            let deliveries = Arc::clone(&self.cx.deliveries);
-            let span = row.span(self.queue, published_by);
-            let delivery = async move { deliveries.deliver(row, in_hand, slot).await };
-            self.cx.tasks.spawn("delivery", delivery.instrument(span));
+        self.claimed_at = Some(Instant::now());
+        self.had_no_turn = starting.is_empty();
+        if starting.is_empty() {
+            return;
         }
-        Ok(())
+        if !self.queue.gives_way() {
+            deliveries.urgency.note();
+        }
+        // The other slots are free while this is being claimed.
+        let Some(permits) = permits.split(starting.len()) else {
+            return;
+        };
+        let starting = starting.into_iter().zip(turns).collect();
+        self.claims.begin(cx, self.queue, starting, permits);
     }
 
-    /// Ids that were not started in time go back to waiting with a reason: this worker is slow or
-    /// its provider is, and nobody must wonder where they are (house rule 2).
-    async fn give_back_what_waits(&mut self) -> Result<(), ShuttingDown> {
+    /// Whether what is in hand leaves room for what comes.
+    fn has_room(&self) -> bool {
+        self.unstarted.len() < MOST_UNSTARTED && self.tasks.len() < CROWDED
+    }
+
+    /// Once in a while: what is late or too much goes back to PostgreSQL.
+    fn look(&mut self) {
         metrics::gauge!("carillon_unstarted", "queue" => self.queue.as_str())
             .set(self.unstarted.len() as f64);
+        self.unstarted.look();
         let limit = self.cx.settings.delivery.unstarted_limit;
-        let n = self
-            .unstarted
-            .partition_point(|u| u.taken_at.elapsed() >= limit);
-        if n == 0 {
-            return Ok(());
+        let (exceeding, stuck) = self.unstarted.take_late(limit);
+        put_back::exceeding(self.cx, self.queue, exceeding);
+        put_back::stuck(self.cx, self.queue, stuck);
+        self.put_off();
+        if !self.markers.is_empty() {
+            self.markers.record_passed(self.cx, self.unstarted.oldest());
         }
-        let late: Vec<_> = self.unstarted.drain(..n).collect();
-        let ids: Vec<_> = late.iter().map(|unstarted| unstarted.id).collect();
-        let hold = || {
-            let reason = Reason::GivenBack;
-            carillon_store::notification::hold(
-                &self.cx.store,
-                &ids,
-                reason,
-                GIVEN_BACK_FOR,
-                "worker",
-            )
-        };
-        if let Err(error) = patience::store(&self.cx.shutdown, "give-back", hold).await? {
-            tracing::error!(queue = %self.queue, n_rows = ids.len(), %error, "cannot give back");
-        }
-        late.into_iter()
-            .for_each(|unstarted| unstarted.in_hand.settle());
-        Ok(())
+    }
+
+    /// What exceeds its service's share waits in PostgreSQL.
+    fn put_off(&mut self) {
+        let excess = self.unstarted.take_excess(self.has_room());
+        put_back::exceeding(self.cx, self.queue, excess);
     }
 }

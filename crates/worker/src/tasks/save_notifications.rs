@@ -1,7 +1,6 @@
 //! Save accepted notifications: one transaction for a batch, then deliver tasks for all its ids,
 //! then the acknowledgement. Until the first is committed the queue holds the only copy.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use carillon_amqp::{Delivery, Outgoing};
 use carillon_core::id::NotificationId;
 use carillon_core::queue::Queue;
 use carillon_core::reason::QuarantineReason;
-use carillon_core::task::{Deliver, SaveNotification, Task};
+use carillon_core::task::{Deliver, MarkLane, SaveNotification, Task};
 use carillon_runtime::crash_point;
 use carillon_trace::Operation;
 use chrono::{DateTime, Utc};
@@ -18,6 +17,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::apply_receipts::describe;
+use super::mark_lane;
 use crate::context::Context;
 use crate::patience::{self, ShuttingDown};
 use crate::{intake, quarantine};
@@ -43,9 +43,22 @@ pub(crate) async fn run(cx: &Context, queue: &str, deliveries: mpsc::Receiver<De
 }
 
 async fn handle(cx: &Context, queue: &str, batch: Vec<Delivery>) -> Result<(), ShuttingDown> {
-    let traces = batch.iter().filter_map(|delivery| delivery.trace);
-    let span = carillon_trace::hop(Operation::Process, queue, traces);
-    save_and_hand_on(cx, queue, batch).instrument(span).await
+    let (markers, batch): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .partition(|delivery| delivery.task == MarkLane::NAME);
+    if !batch.is_empty() {
+        let traces = batch.iter().filter_map(|delivery| delivery.trace);
+        let span = carillon_trace::hop(Operation::Process, queue, traces);
+        save_and_hand_on(cx, queue, batch).instrument(span).await?;
+    }
+    // What this worker took before them is saved by now.
+    for delivery in markers {
+        if let Ok(marker) = serde_json::from_slice::<MarkLane>(&delivery.payload) {
+            mark_lane::handle(cx, &marker).await?;
+        }
+        delivery.settle();
+    }
+    Ok(())
 }
 
 async fn save_and_hand_on(
@@ -111,24 +124,12 @@ async fn save(cx: &Context, queue: &str, rows: &[SaveNotification]) -> Result<()
 /// publishing. Those scheduled for later wait for the poller.
 fn deliver_tasks(rows: &[SaveNotification]) -> Vec<Outgoing> {
     let trace = carillon_trace::current();
-    let mut by_queue: BTreeMap<Queue, Vec<NotificationId>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.scheduled_for.is_none()) {
-        by_queue
-            .entry(row.delivery_queue())
-            .or_default()
-            .push(row.id);
-    }
-    by_queue
+    let rows = rows.iter().filter(|row| row.scheduled_for.is_none());
+    Deliver::all(rows.map(Into::into))
         .into_iter()
-        .flat_map(|(queue, ids)| {
-            ids.chunks(Deliver::MAX_IDS)
-                .map(|ids| (queue, ids.to_vec()))
-                .collect::<Vec<_>>()
-        })
-        .filter_map(|(queue, ids)| {
+        .filter_map(|(queue, task)| {
             // Ids always have a JSON form; if not, the rescue delivers them.
-            let message =
-                Outgoing::task(queue, carillon_core::id::mint(), &Deliver { ids }).ok()?;
+            let message = Outgoing::task(queue, carillon_core::id::mint(), &task).ok()?;
             Some(message.traced(trace))
         })
         .collect()

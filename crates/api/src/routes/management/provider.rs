@@ -2,18 +2,20 @@
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use carillon_core::provider::changes::Changes;
-use carillon_core::provider::share::{Share, last_of};
+use carillon_core::provider::changes::{Changes, check_reason};
+use carillon_core::provider::share::Share;
 use carillon_core::provider::{NewProvider, ProviderSpec};
 use carillon_core::service::BadField;
 use carillon_providers::connect::connect;
 use carillon_providers::connect::trial::{BadTrial, Trial};
 use carillon_providers::provider::Provider;
-use carillon_store::provider as store;
+use carillon_store::Error;
+use carillon_store::provider::{self as store, By};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::parsed::Parsed;
+use super::template::AUTHOR;
 use crate::auth::Admin;
 use crate::error::{FieldError, Problem};
 use crate::state::State;
@@ -35,6 +37,19 @@ pub(crate) async fn read(
     Ok(HttpResponse::Ok().json(provider.to_json()))
 }
 
+/// The most changes that are shown.
+const HISTORY: i64 = 500;
+
+/// The latest changes of a provider, newest first; also of one that was removed.
+pub(crate) async fn history(
+    _: Admin,
+    path: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let changes = store::history(&state.store, &path, HISTORY).await?;
+    Ok(HttpResponse::Ok().json(json!({ "changes": changes })))
+}
+
 /// Adds a provider.
 pub(crate) async fn create(
     body: Parsed<NewProvider>,
@@ -42,23 +57,33 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     let spec = body.0.check().map_err(invalid)?;
     connected(&state, &spec).await?;
-    let provider = store::create(&state.store, &spec).await?;
+    let provider = store::create(&state.store, &spec, by(None)).await?;
     Ok(HttpResponse::Created().json(provider.to_json()))
 }
 
-/// Changes what is given; processes follow within seconds.
+/// Changes what is given; processes follow within seconds. Of a provider that takes messages no more
+/// the answer says how many are still with it, if that can be told.
 pub(crate) async fn update(
     body: Parsed<Changes>,
     path: Path<String>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let before = store::read(&state.store, &path).await?;
+    let (reason, force) = (body.0.reason.clone(), body.0.force);
     let after = body.0.apply(before.current()).map_err(invalid)?;
     if after.must_connect(before.current()) {
         connected(&state, &after.spec(before.current())).await?;
     }
-    let provider = store::update(&state.store, &before, &after).await?;
-    Ok(HttpResponse::Ok().json(provider.to_json()))
+    let why = by(reason.as_deref());
+    let provider = store::update(&state.store, &before, &after, why, force)
+        .await
+        .map_err(|error| last("\"force\": true changes it all the same", error))?;
+    let mut json = provider.to_json();
+    if Share::from(&before).takes() && !Share::from(&provider).takes() {
+        let n_with_it = store::n_with_it(&state.store, &provider.name).await;
+        json["n_with_it"] = json!(n_with_it.ok());
+    }
+    Ok(HttpResponse::Ok().json(json))
 }
 
 /// What a removal is asked for with.
@@ -68,6 +93,8 @@ struct Removal {
     /// Remove it although nobody else delivers its channel.
     #[serde(default)]
     force: bool,
+    /// Why, for its history.
+    reason: Option<String>,
 }
 
 /// Removes a provider; the last active one of its channel only by force.
@@ -77,20 +104,14 @@ pub(crate) async fn remove(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let Query(Removal { force }) = Query::from_query(request.query_string())
+    let Query(Removal { force, reason }) = Query::from_query(request.query_string())
         .map_err(|error| Problem::field("query", error.to_string()))?;
-    if !force {
-        let all = store::list(&state.store).await?;
-        let shares: Vec<_> = all.iter().map(Share::from).collect();
-        if let Some(channel) = last_of(&path, &shares) {
-            let detail = format!(
-                "it is the last active provider of {channel}, whose messages would wait; \
-                 ?force=true removes it all the same"
-            );
-            return Err(Problem::conflict("The last of its channel", detail));
-        }
+    if let Some(Err(error)) = reason.as_deref().map(check_reason) {
+        return Err(invalid(vec![error]));
     }
-    store::remove(&state.store, &path).await?;
+    store::remove(&state.store, &path, by(reason.as_deref()), force)
+        .await
+        .map_err(|error| last("?force=true removes it all the same", error))?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -126,6 +147,24 @@ async fn connected(state: &State, spec: &ProviderSpec) -> Result<Box<dyn Provide
     connect(spec, &settings.sandbox.url, timeout)
         .await
         .map_err(|error| Problem::field("settings", error.to_string()))
+}
+
+const fn by(reason: Option<&str>) -> By<'_> {
+    By {
+        actor: AUTHOR,
+        reason,
+    }
+}
+
+/// An error, and for the last provider of a channel what to do all the same.
+fn last(otherwise: &str, error: Error) -> Problem {
+    match error {
+        Error::LastOfChannel(_) => Problem::conflict(
+            "The last of its channel",
+            format!("it {error}; {otherwise}"),
+        ),
+        error => error.into(),
+    }
 }
 
 fn invalid(fields: Vec<BadField>) -> Problem {

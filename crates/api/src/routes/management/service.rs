@@ -1,19 +1,45 @@
 //! Services, their safelists and senders.
 
+mod usage;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use carillon_core::channel::Channel;
 use carillon_core::id::{self, ServiceId};
+use carillon_core::limits::Limits;
+use carillon_core::limits::bounces::BounceReport;
 use carillon_core::recipient::{EmailAddress, PhoneNumber};
-use carillon_core::service::{NewService, RETENTION_DAYS};
+use carillon_core::service::{NewService, RETENTION_DAYS, Service};
 use carillon_store::service as store;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::parsed::{self, Parsed};
 use crate::auth::Admin;
 use crate::error::{FieldError, Problem};
 use crate::state::State;
+
+pub(crate) use usage::{release_brake, usage};
+
+/// A service with what holds for it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    service: Service,
+    /// Its own limits, and the usual ones where it has none.
+    limits: Limits,
+    email_bounces: BounceReport,
+}
+
+async fn shown(state: &State, service: Service) -> Result<HttpResponse, Problem> {
+    let bounces = carillon_store::limits::bounces_of(&state.store, service.id).await?;
+    let thresholds = carillon_connect::bounce_thresholds(&state.settings);
+    Ok(HttpResponse::Ok().json(Shown {
+        limits: state.limits.usual.of(&service),
+        email_bounces: bounces.report(&thresholds),
+        service,
+    }))
+}
 
 /// Every service.
 pub(crate) async fn list(_: Admin, state: Data<State>) -> Result<HttpResponse, Problem> {
@@ -27,7 +53,8 @@ pub(crate) async fn read(
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let id: ServiceId = parsed::id(&path)?;
-    Ok(HttpResponse::Ok().json(store::read(&state.store, id).await?))
+    let service = store::read(&state.store, id).await?;
+    shown(&state, service).await
 }
 
 /// Creates a service with its default SMS sender.
@@ -54,6 +81,17 @@ pub(crate) struct Changes {
     one_click_unsubscribe: Option<bool>,
     email_retention_days: Option<i32>,
     sms_retention_days: Option<i32>,
+    #[serde(default, deserialize_with = "given")]
+    rate_limit: Option<Option<i32>>,
+    #[serde(default, deserialize_with = "given")]
+    email_daily_limit: Option<Option<i32>>,
+    #[serde(default, deserialize_with = "given")]
+    sms_daily_limit: Option<Option<i32>>,
+}
+
+/// Tells null, which is the usual limit, from what is left out.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<i32>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 impl Changes {
@@ -64,6 +102,21 @@ impl Changes {
             ("sms_retention_days", self.sms_retention_days),
         ];
         let wrong = |days: &Option<i32>| days.is_some_and(|days| !RETENTION_DAYS.contains(&days));
+        let limits = [
+            ("rate_limit", 1, self.rate_limit),
+            ("email_daily_limit", 0, self.email_daily_limit),
+            ("sms_daily_limit", 0, self.sms_daily_limit),
+        ];
+        let limits = limits
+            .into_iter()
+            .filter(|(_, least, limit)| limit.flatten().is_some_and(|limit| limit < *least))
+            .map(|(field, least, _)| FieldError {
+                field: field.to_owned(),
+                message: format!(
+                    "must be from {least} to {}, or null for the usual one",
+                    i32::MAX
+                ),
+            });
         days.iter()
             .filter(|(_, days)| wrong(days))
             .map(|(field, _)| FieldError {
@@ -74,12 +127,13 @@ impl Changes {
                     RETENTION_DAYS.end()
                 ),
             })
+            .chain(limits)
             .collect()
     }
 }
 
 /// Suspends, puts on or off trial, marks as high-volume, has its e-mail carry an unsubscribe link,
-/// says how long its jobs are kept.
+/// says how long its jobs are kept, sets its limits.
 pub(crate) async fn update(
     body: Parsed<Changes>,
     path: Path<String>,
@@ -96,6 +150,9 @@ pub(crate) async fn update(
         one_click_unsubscribe,
         email_retention_days,
         sms_retention_days,
+        rate_limit,
+        email_daily_limit,
+        sms_daily_limit,
     } = body.0;
     let changes = store::Changes {
         active,
@@ -104,9 +161,13 @@ pub(crate) async fn update(
         one_click_unsubscribe,
         email_retention_days,
         sms_retention_days,
+        rate_limit,
+        email_daily_limit,
+        sms_daily_limit,
     };
     let id: ServiceId = parsed::id(&path)?;
-    Ok(HttpResponse::Ok().json(store::update(&state.store, id, &changes).await?))
+    let service = store::update(&state.store, id, &changes).await?;
+    shown(&state, service).await
 }
 
 /// Recipients for the safelist.

@@ -5,6 +5,7 @@ pub(crate) mod test_send;
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
@@ -19,7 +20,7 @@ use crate::error::{FieldError, Problem};
 use crate::state::State;
 
 /// Who is noted as author of what the administrator's token creates.
-const AUTHOR: &str = "administrator";
+pub(super) const AUTHOR: &str = "administrator";
 
 /// A service's templates in use.
 pub(crate) async fn list(
@@ -34,6 +35,7 @@ pub(crate) async fn list(
             json!({
                 "id": t.id, "name": t.name, "channel": t.channel, "lane": t.lane,
                 "version": t.version, "subject": t.subject, "body": t.body,
+                "when_answer_lost": t.when_answer_lost,
             })
         })
         .collect();
@@ -61,6 +63,7 @@ pub(crate) async fn read(
     Ok(HttpResponse::Ok().json(json!({
         "id": t.id, "name": t.name, "channel": t.channel, "lane": t.lane, "archived": t.archived,
         "version": t.version, "subject": t.subject, "body": t.body, "created_by": t.created_by,
+        "when_answer_lost": t.when_answer_lost,
     })))
 }
 
@@ -85,6 +88,8 @@ pub(crate) struct New {
     body: String,
     #[serde(default = "normal")]
     lane: Lane,
+    #[serde(default)]
+    when_answer_lost: WhenAnswerLost,
 }
 
 const fn normal() -> Lane {
@@ -103,6 +108,7 @@ pub(crate) async fn create(
         subject,
         body,
         lane,
+        when_answer_lost,
     } = body.0;
     let mut errors = errors(check_texts(channel, subject.as_deref(), &body));
     if name.trim().is_empty() {
@@ -119,6 +125,7 @@ pub(crate) async fn create(
         channel,
         name,
         lane,
+        when_answer_lost,
         subject,
         body,
     };
@@ -132,17 +139,27 @@ pub(crate) async fn create(
 pub(crate) struct Changes {
     lane: Option<Lane>,
     archived: Option<bool>,
+    when_answer_lost: Option<WhenAnswerLost>,
 }
 
-/// Sets the lane, or archives.
+/// Sets the lane or what follows a lost answer, or archives.
 pub(crate) async fn update(
     body: Parsed<Changes>,
     path: Path<(String, String)>,
     state: Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let (service_id, id) = ids(path)?;
-    let Changes { lane, archived } = body.0;
-    store::update(&state.store, service_id, id, lane, archived).await?;
+    let Changes {
+        lane,
+        archived,
+        when_answer_lost,
+    } = body.0;
+    let changes = store::Changes {
+        lane,
+        archived,
+        when_answer_lost,
+    };
+    store::update(&state.store, service_id, id, changes).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -22,7 +22,7 @@ const LATENCY: &str = "SELECT count(*),
       AND status = 'delivered'";
 
 /// The messages of a template that are sent from a moment on, one by one.
-pub(super) struct Messages {
+pub(in crate::scenarios) struct Messages {
     /// No id of theirs is below.
     lowest: String,
     template_id: String,
@@ -30,7 +30,7 @@ pub(super) struct Messages {
 
 /// How long they took.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Latency {
+pub(in crate::scenarios) struct Latency {
     pub p50_ms: f64,
     pub p99_ms: f64,
     pub max_ms: f64,

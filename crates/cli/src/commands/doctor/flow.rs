@@ -1,8 +1,9 @@
 //! Messages under way: what is stranded, what is overdue, which lanes are silent, what was set
-//! aside, and whether secrets open.
+//! aside, whether the ledger adds up, and whether secrets open.
 
 use std::time::Duration;
 
+use carillon_core::ledger::Report;
 use carillon_store::backlog::WaitingFor;
 use carillon_store::diagnosis::{Lane, Quarantined, SealedKeys, Stranded};
 
@@ -117,6 +118,34 @@ pub(super) fn quarantined(quarantined: &[Quarantined]) -> Check {
     )
 }
 
+pub(super) fn ledger(report: &Report) -> Check {
+    const NAME: &str = "ledger";
+    if report.checked_until.is_none() {
+        return Check::skipped(NAME, "no minute was compared yet: carillon-poller does it");
+    }
+    let totals = &report.totals;
+    if report.adds_up {
+        let found = format!("{} of the last 24 hours add up", count(totals.accepted, "message"));
+        return Check::ok(NAME, found);
+    }
+    let n_rows: i64 = report.jobs.iter().map(|job| job.missing).sum();
+    let found = [
+        (totals.missing, "accepted and missing"),
+        (totals.adrift, "saved and adrift"),
+        (n_rows, "rows of finished jobs missing"),
+    ];
+    let found: Vec<_> = found
+        .into_iter()
+        .filter(|(n, _)| *n != 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    Check::problem(
+        NAME,
+        format!("in the last 24 hours: {}", list(&found)),
+        "run `carillon ledger`, and go on as docs/ledger.md says",
+    )
+}
+
 pub(super) fn sealed_keys(keys: SealedKeys) -> Check {
     const NAME: &str = "API keys";
     let SealedKeys { n, n_closed } = keys;
@@ -192,6 +221,27 @@ mod tests {
             check.found.ends_with("3 malformed from database"),
             "{check:?}"
         );
+    }
+
+    #[test]
+    fn a_ledger_that_does_not_add_up_is_a_problem() {
+        use carillon_core::id::ServiceId;
+        use carillon_core::lane::Lane;
+        use carillon_core::ledger::{Entry, Line};
+
+        let now = carillon_core::clock::now();
+        let report = |n_saved, checked_until| {
+            let mut line = Line::of(ServiceId(carillon_core::id::mint()), Lane::Normal);
+            line.add(Entry::Accepted, "", 5);
+            line.add(Entry::Terminal, "delivered", n_saved);
+            line.weigh(true);
+            Report::new(now, checked_until, vec![line], vec![])
+        };
+        assert_eq!(ledger(&report(5, None)).state, State::Skipped);
+        assert_eq!(ledger(&report(5, Some(now))).state, State::Ok);
+        let check = ledger(&report(3, Some(now)));
+        assert_eq!(check.state, State::Problem);
+        assert!(check.found.ends_with("2 accepted and missing"), "{check:?}");
     }
 
     #[test]

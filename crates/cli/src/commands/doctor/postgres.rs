@@ -4,11 +4,13 @@
 use std::time::Duration;
 
 use carillon_connect as connect;
+use carillon_core::ledger::Report;
 use carillon_core::{clock as host_clock, rescue};
 use carillon_runtime::Settings;
 use carillon_store::diagnosis::{self, Server, Session};
+use carillon_store::ledger::{self, Filter};
 use carillon_store::{Error, Store, backlog, health, partition};
-use chrono::Days;
+use chrono::{Days, TimeDelta};
 use secrecy::ExposeSecret;
 
 use super::check::Check;
@@ -140,6 +142,8 @@ async fn examine_flow(settings: &Settings, store: &Store, checks: &mut Vec<Check
     checks.push(judged("quarantine", facts, |facts| {
         flow::quarantined(&facts)
     }));
+    let facts = read_ledger(store).await;
+    checks.push(judged("ledger", facts, |facts| flow::ledger(&facts)));
     if settings.security.encryption_keys.is_none() {
         checks.push(Check::skipped(
             "API keys",
@@ -149,6 +153,15 @@ async fn examine_flow(settings: &Settings, store: &Store, checks: &mut Vec<Check
     }
     let facts = diagnosis::sealed_keys(store).await;
     checks.push(judged("API keys", facts, flow::sealed_keys));
+}
+
+async fn read_ledger(store: &Store) -> Result<Report, Error> {
+    let filter = Filter {
+        since: health::now(store).await? - TimeDelta::hours(24),
+        service_id: None,
+        lane: None,
+    };
+    ledger::read(store, filter).await
 }
 
 fn judged<T>(

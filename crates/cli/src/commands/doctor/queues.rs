@@ -44,8 +44,9 @@ fn existence(queues: &[Inspected], prefix: &str) -> Check {
     Check::problem(
         NAME,
         found,
-        "start carillon-worker, which declares them; if it runs, compare its amqp.url and \
-         amqp.prefix with these; if somebody deleted an inbox, what was in it is lost",
+        "start carillon-worker, which declares them, or run `carillon queues declare` if its user \
+         may not; if it runs, compare its amqp.url and amqp.prefix with these; if somebody deleted \
+         an inbox, what was in it is lost: `carillon ledger` says how much",
     )
 }
 
@@ -62,8 +63,8 @@ fn unreadable(queues: &[Inspected]) -> Option<Check> {
     Some(Check::problem(
         "permissions",
         format!("{}: {words}", list(&names)),
-        "give the user of AMQP_URL configure, write and read permission on these queues: \
-         rabbitmqctl set_permissions",
+        "give the user of AMQP_URL permissions on these queues, such as those of \
+         deploy/rabbitmq: rabbitmqctl set_permissions",
     ))
 }
 

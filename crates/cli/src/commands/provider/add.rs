@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::credentials::{AwsKeys, SmtpLogin};
 use super::refusal::refused;
 use super::settings::{AwsSettings, Fields, SesSettings, SmtpSettings, SnsSettings};
-use super::{all, must_be_free, shares, trial, what, working};
+use super::{Why, all, must_be_free, shares, trial, what, working};
 use crate::cx::Cx;
 use crate::format::Output;
 use crate::parse;
@@ -127,12 +127,17 @@ pub(crate) struct Place {
     /// Its share among the channel's active providers, 0 to 100
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(0..=100))]
     weight: i32,
+    /// The most calls per second of all processes together; no limit if left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    rate_per_second: Option<i32>,
     /// It takes no messages yet
     #[arg(long)]
     inactive: bool,
     /// It becomes the only active provider of its channel: all others are set inactive
     #[arg(long, conflicts_with = "inactive")]
     only: bool,
+    #[command(flatten)]
+    why: Why,
     #[command(flatten)]
     output: Output,
 }
@@ -185,11 +190,12 @@ impl Add {
             channel,
             active: !place.inactive,
             weight: place.weight,
+            rate_per_second: place.rate_per_second,
             settings: Value::Object(fields.0),
             credentials,
         };
         let spec = new.check().map_err(refused)?;
-        add(cx, &spec, &trial, place.only, place.output).await
+        add(cx, &spec, &trial, place.only, &place.why, place.output).await
     }
 }
 
@@ -198,6 +204,7 @@ async fn add(
     spec: &ProviderSpec,
     trial: &Trial,
     only: bool,
+    why: &Why,
     output: Output,
 ) -> anyhow::Result<String> {
     let store = match spec.credentials {
@@ -220,9 +227,9 @@ async fn add(
     }
     // With `--only` in one transaction: no message meets both, or none.
     let (added, stopped) = if only {
-        provider::create_alone(&store, spec).await
+        provider::create_alone(&store, spec, why.by()).await
     } else {
-        provider::create(&store, spec)
+        provider::create(&store, spec, why.by())
             .await
             .map(|added| (added, Vec::new()))
     }

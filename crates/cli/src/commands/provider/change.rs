@@ -1,6 +1,6 @@
 //! `carillon provider set` and `remove`.
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use carillon_core::provider::ProviderKind;
 use carillon_core::provider::changes::Changes;
 use carillon_store::provider;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::credentials::{AwsKeys, SmtpLogin};
 use super::refusal::refused;
 use super::settings::{AwsSettings, Fields, SesSettings, SmtpSettings, SnsSettings};
-use super::{OfProvider, all, read, shares, working};
+use super::{OfProvider, Why, all, or_force, read, shares, working};
 use crate::cx::Cx;
 use crate::failure::bad_argument;
 use crate::format::Output;
@@ -18,7 +18,7 @@ use crate::format::Output;
 /// What is changed: at least one thing.
 #[derive(Args)]
 #[group(id = "provider_changes", required = true, multiple = true, args = [
-    "active", "weight", "host", "port", "tls", "ca_file", "max_connections", "region",
+    "active", "weight", "rate_per_second", "no_rate", "host", "port", "tls", "ca_file", "max_connections", "region",
     "configuration_set", "sms_type", "max_price_usd", "username", "access_key_id",
     "no_credentials",
 ])]
@@ -31,6 +31,12 @@ pub(crate) struct Set {
     /// Its share among the channel's providers, 0 to 100
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..=100))]
     weight: Option<i32>,
+    /// The most calls per second of all processes together
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    rate_per_second: Option<i32>,
+    /// No limit of calls per second
+    #[arg(long, conflicts_with = "rate_per_second")]
+    no_rate: bool,
     #[command(flatten)]
     smtp: SmtpSettings,
     #[command(flatten)]
@@ -47,6 +53,11 @@ pub(crate) struct Set {
     #[arg(long, conflicts_with_all = ["username", "access_key_id"])]
     no_credentials: bool,
     #[command(flatten)]
+    why: Why,
+    /// Change it although nobody would deliver its channel any more
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
     output: Output,
 }
 
@@ -56,6 +67,8 @@ impl Set {
             of,
             active,
             weight,
+            rate_per_second,
+            no_rate,
             smtp,
             aws,
             ses,
@@ -63,6 +76,8 @@ impl Set {
             login,
             keys,
             no_credentials,
+            why,
+            force,
             output,
         } = self;
         let mut fields = Fields::default();
@@ -79,8 +94,14 @@ impl Set {
         let changes = Changes {
             active,
             weight,
+            rate_per_second: if no_rate {
+                Some(None)
+            } else {
+                rate_per_second.map(Some)
+            },
             settings: fields.0,
             credentials: credentials(before.kind, login, keys, no_credentials)?,
+            ..Changes::default()
         };
         let after = changes.apply(before.current()).map_err(refused)?;
         let mut remarks = Vec::new();
@@ -88,8 +109,9 @@ impl Set {
             working::must_connect(cx, &after.spec(before.current())).await?;
             remarks.extend(working::remark(&before.name, &after.settings));
         }
-        let provider = provider::update(&store, &before, &after)
+        let provider = provider::update(&store, &before, &after, why.by(), force)
             .await
+            .map_err(or_force)
             .with_context(|| of.what())?;
         remarks.extend(shares::remarks(provider.channel, &all(&store).await?));
         let json = provider.to_json();
@@ -128,6 +150,8 @@ fn credentials(
 pub(crate) struct Remove {
     #[command(flatten)]
     of: OfProvider,
+    #[command(flatten)]
+    why: Why,
     /// Remove it although nobody else delivers its channel
     #[arg(long)]
     force: bool,
@@ -135,19 +159,12 @@ pub(crate) struct Remove {
 
 impl Remove {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
-        let Self { of, force } = self;
+        let Self { of, why, force } = self;
         let store = cx.store()?;
-        let before = all(&store).await?;
-        let last = shares::last_of(&of.name, &before);
-        if let Some(channel) = last.filter(|_| !force) {
-            return Err(anyhow!(
-                "{}: is the last active provider of {channel}, whose messages would wait; --force \
-                 removes it all the same",
-                of.what()
-            ));
-        }
-        provider::remove(&store, &of.name)
+        let last = shares::last_of(&of.name, &all(&store).await?);
+        provider::remove(&store, &of.name, why.by(), force)
             .await
+            .map_err(or_force)
             .with_context(|| of.what())?;
         let mut said = vec![format!("removed {}", of.what())];
         if let Some(channel) = last {

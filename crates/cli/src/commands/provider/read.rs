@@ -83,6 +83,20 @@ impl Show {
     }
 }
 
+/// Where its share rests, and its limit.
+fn balance(provider: &Provider) -> String {
+    let rest = if provider.weight == provider.resting_weight {
+        "at rest".to_owned()
+    } else {
+        format!("balanced; rests at {}", provider.resting_weight)
+    };
+    let rate = match provider.rate_per_second {
+        Some(rate) => format!("at most {rate} calls a second"),
+        None => "no limit of calls".to_owned(),
+    };
+    format!("share: {rest}; {rate}")
+}
+
 fn show(provider: &Provider, all: &[Provider]) -> String {
     let mut lines = vec![
         format!(
@@ -96,6 +110,7 @@ fn show(provider: &Provider, all: &[Provider]) -> String {
             shares::percent(&provider.name, all),
             provider.channel,
         ),
+        balance(provider),
         format!(
             "credentials: {}",
             if provider.has_credentials() {

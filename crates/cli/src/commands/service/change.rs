@@ -17,9 +17,10 @@ use crate::parse;
 const UPDATE_HELP: &str = "\
 Examples:
   carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --active false   # suspend it
-  carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --trial false    # let it go live";
+  carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --trial false    # let it go live
+  carillon service update 0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42 --rate-limit 600 --sms-daily-limit usual";
 
-/// Suspend a service, put it on or off trial, give it an inbox of its own
+/// Suspend a service, put it on or off trial, give it an inbox or limits of its own
 #[derive(Args)]
 #[command(after_help = UPDATE_HELP)]
 pub(crate) struct Update {
@@ -53,6 +54,36 @@ struct Flags {
     /// How long its jobs of text messages are kept
     #[arg(long, value_name = "DAYS", value_parser = retention_days())]
     sms_retention_days: Option<i32>,
+    /// How many requests it may make in a minute with each type of key
+    #[arg(long, value_name = "N|usual", value_parser = rate_limit)]
+    rate_limit: Option<Limit>,
+    /// How many e-mails it may send in a day of UTC
+    #[arg(long, value_name = "N|usual", value_parser = daily_limit)]
+    email_daily_limit: Option<Limit>,
+    /// How many text messages it may send in a day of UTC
+    #[arg(long, value_name = "N|usual", value_parser = daily_limit)]
+    sms_daily_limit: Option<Limit>,
+}
+
+/// A limit of the service's own, or none: then the settings' holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limit(Option<i32>);
+
+fn rate_limit(text: &str) -> Result<Limit, String> {
+    limit(text, 1)
+}
+
+fn daily_limit(text: &str) -> Result<Limit, String> {
+    limit(text, 0)
+}
+
+fn limit(text: &str, least: i32) -> Result<Limit, String> {
+    if text == "usual" {
+        return Ok(Limit(None));
+    }
+    let number = text.parse().ok().filter(|number| *number >= least);
+    let limit = number.map(|number| Limit(Some(number)));
+    limit.ok_or_else(|| format!("must be from {least} to {}, or \"usual\"", i32::MAX))
 }
 
 fn retention_days() -> clap::builder::RangedI64ValueParser<i32> {
@@ -69,7 +100,11 @@ impl Update {
             one_click_unsubscribe,
             email_retention_days,
             sms_retention_days,
+            rate_limit,
+            email_daily_limit,
+            sms_daily_limit,
         } = self.changes;
+        let own = |limit: Option<Limit>| limit.map(|Limit(own)| own);
         let changes = Changes {
             active,
             restricted: trial,
@@ -77,12 +112,18 @@ impl Update {
             one_click_unsubscribe,
             email_retention_days,
             sms_retention_days,
+            rate_limit: own(rate_limit),
+            email_daily_limit: own(email_daily_limit),
+            sms_daily_limit: own(sms_daily_limit),
         };
+        let usual = carillon_connect::usual_limits(&cx.settings()?);
         let service = service::update(&cx.store()?, self.of.service_id, &changes)
             .await
             .with_context(|| self.of.what())?;
-        self.output
-            .render(|| read::show(&service, &[], &[]), &service)
+        self.output.render(
+            || read::show(&service, &usual.of(&service), &[], &[]),
+            &service,
+        )
     }
 }
 
@@ -162,6 +203,16 @@ impl AddSender {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_the_usual_one() {
+        assert_eq!(rate_limit("600"), Ok(Limit(Some(600))));
+        assert_eq!(rate_limit("usual"), Ok(Limit(None)));
+        assert_eq!(daily_limit("0"), Ok(Limit(Some(0))));
+        for text in ["0", "-1", "", "2147483648", "many"] {
+            assert!(rate_limit(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn recipients_are_told_apart_and_normalised() {

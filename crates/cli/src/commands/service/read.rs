@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use carillon_core::channel::Channel;
+use carillon_core::limits::Limits;
 use carillon_core::service::{Sender, Service};
 use carillon_store::service;
 use clap::Args;
@@ -71,8 +72,10 @@ impl Show {
         let safelist = service::safelist(&store, id)
             .await
             .with_context(|| self.of.what())?;
+        let limits = carillon_connect::usual_limits(&cx.settings()?).of(&service);
         let json = json!({
             "service": &service,
+            "limits": &limits,
             "senders": senders.iter().map(|sender| json!({
                 "id": sender.id, "channel": sender.channel, "value": &sender.value,
                 "is_default": sender.is_default,
@@ -80,16 +83,24 @@ impl Show {
             "safelist": safelist.iter().map(|(_, recipient)| recipient).collect::<Vec<_>>(),
         });
         self.output
-            .render(|| show(&service, &senders, &safelist), json)
+            .render(|| show(&service, &limits, &senders, &safelist), json)
     }
 }
 
 /// One service with everything around it.
 pub(super) fn show(
     service: &Service,
+    limits: &Limits,
     senders: &[Sender],
     safelist: &[(Channel, String)],
 ) -> String {
+    let braked = service.email_braked_at.map(|at| {
+        let since = at.format("%Y-%m-%d %H:%M UTC");
+        (
+            "braked",
+            format!("its e-mail, since {since}, for its bounces"),
+        )
+    });
     let mut facts = vec![
         ("id", service.id.to_string()),
         ("name", service.name.clone()),
@@ -104,9 +115,11 @@ pub(super) fn show(
                 service.email_retention_days, service.sms_retention_days
             ),
         ),
+        ("limits", in_words(service, limits)),
         ("region", service.region.clone()),
         ("e-mail from", service.email_from.clone()),
     ];
+    facts.extend(braked);
     for Sender {
         channel,
         value,
@@ -130,6 +143,24 @@ pub(super) fn show(
         .iter()
         .map(|(label, value)| format!("{label:<12} {}\n", shown(value)))
         .collect()
+}
+
+/// Such as `3000 requests a minute (usual)`.
+fn in_words(service: &Service, limits: &Limits) -> String {
+    let one = |n: u32, of: &str, own: Option<i32>| {
+        let whose = if own.is_some() { "" } else { " (usual)" };
+        format!("{n} {of}{whose}")
+    };
+    [
+        one(limits.rate_limit, "requests a minute", service.rate_limit),
+        one(
+            limits.email_daily_limit,
+            "e-mails a day",
+            service.email_daily_limit,
+        ),
+        one(limits.sms_daily_limit, "SMS a day", service.sms_daily_limit),
+    ]
+    .join(", ")
 }
 
 fn yes(is_so: bool) -> String {

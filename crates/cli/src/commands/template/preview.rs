@@ -194,6 +194,7 @@ mod tests {
             name: "T".to_owned(),
             lane: Lane::Normal,
             archived: false,
+            when_answer_lost: carillon_core::ambiguity::WhenAnswerLost::Retry,
             created_at: carillon_core::clock::now(),
             updated_at: None,
             version: 3,

@@ -109,6 +109,7 @@ fn show(template: &TemplateVersion) -> String {
             template.version,
             shown(&template.created_by),
         ),
+        format!("when an answer is lost: {}", template.when_answer_lost),
         String::new(),
     ];
     if let Some(subject) = &template.subject {
@@ -123,5 +124,6 @@ fn fields(template: &TemplateVersion) -> Value {
         "id": template.id, "name": template.name, "channel": template.channel,
         "lane": template.lane, "archived": template.archived, "version": template.version,
         "subject": template.subject, "body": template.body, "created_by": template.created_by,
+        "when_answer_lost": template.when_answer_lost,
     })
 }

@@ -1,9 +1,10 @@
-//! `carillon template create`, `edit`, `set-lane` and `archive`.
+//! `carillon template create`, `edit`, `set-lane`, `when-answer-lost` and `archive`.
 
 use anyhow::Context;
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::channel::Channel;
 use carillon_core::lane::Lane;
-use carillon_store::template::{self, NewTemplate};
+use carillon_store::template::{self, Changes, NewTemplate};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -33,6 +34,9 @@ pub(crate) struct Create {
     /// How urgent its messages are
     #[arg(long, value_parser = parse::lane(), default_value = Lane::Normal.as_str())]
     lane: Lane,
+    /// What follows when a provider may have a message and its answer was lost
+    #[arg(long, value_parser = parse::when_answer_lost(), default_value = WhenAnswerLost::Retry.as_str())]
+    when_answer_lost: WhenAnswerLost,
     /// How the result is printed
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: CreateFormat,
@@ -58,6 +62,7 @@ impl Create {
             subject,
             body,
             lane,
+            when_answer_lost,
             format,
         } = self;
         let body = body.read()?.unwrap_or_default();
@@ -66,6 +71,7 @@ impl Create {
             channel,
             name,
             lane,
+            when_answer_lost,
             subject,
             body,
         };
@@ -131,16 +137,42 @@ pub(crate) struct SetLane {
 impl SetLane {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let Self { of, lane } = self;
-        template::update(
-            &cx.store()?,
-            of.of.service_id,
-            of.template_id,
-            Some(lane),
-            None,
-        )
-        .await
-        .with_context(|| of.what())?;
+        let changes = Changes {
+            lane: Some(lane),
+            ..Changes::default()
+        };
+        change(cx, &of, changes).await?;
         Ok(format!("template {} is in lane {lane}", of.template_id))
+    }
+}
+
+async fn change(cx: &Cx, of: &OfTemplate, changes: Changes) -> anyhow::Result<()> {
+    template::update(&cx.store()?, of.of.service_id, of.template_id, changes)
+        .await
+        .with_context(|| of.what())
+}
+
+#[derive(Args)]
+pub(crate) struct SetWhenAnswerLost {
+    #[command(flatten)]
+    of: OfTemplate,
+    /// What follows
+    #[arg(value_parser = parse::when_answer_lost())]
+    policy: WhenAnswerLost,
+}
+
+impl SetWhenAnswerLost {
+    pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
+        let Self { of, policy } = self;
+        let changes = Changes {
+            when_answer_lost: Some(policy),
+            ..Changes::default()
+        };
+        change(cx, &of, changes).await?;
+        Ok(format!(
+            "template {}: {policy} when an answer is lost",
+            of.template_id
+        ))
     }
 }
 
@@ -153,15 +185,11 @@ pub(crate) struct Archive {
 impl Archive {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let of = self.of;
-        template::update(
-            &cx.store()?,
-            of.of.service_id,
-            of.template_id,
-            None,
-            Some(true),
-        )
-        .await
-        .with_context(|| of.what())?;
+        let changes = Changes {
+            archived: Some(true),
+            ..Changes::default()
+        };
+        change(cx, &of, changes).await?;
         Ok(format!("archived template {}", of.template_id))
     }
 }

@@ -13,6 +13,8 @@ fn relay(settings: &Value) -> Current<'_> {
         channel: Channel::Email,
         active: true,
         weight: 40,
+        resting_weight: 50,
+        rate_per_second: Some(7),
         settings,
         has_credentials: true,
     }
@@ -39,6 +41,7 @@ fn smtp(changed: &Changed) -> &SmtpSettings {
 fn what_is_left_out_stays() {
     let same = changed(json!({})).unwrap();
     assert_eq!((same.active, same.weight), (true, 40));
+    assert_eq!((same.resting_weight, same.rate_per_second), (50, Some(7)));
     assert_eq!(
         ProviderSettings::read(ProviderKind::Smtp, &settings()).as_ref(),
         Ok(&same.settings)
@@ -76,6 +79,20 @@ fn a_setting_that_cannot_be_read_can_be_taken_back() {
     };
     let mended = changed_of(current, json!({"settings": {"newer": null}})).unwrap();
     assert_eq!(smtp(&mended).host, "mail.example.org");
+}
+
+#[test]
+fn a_share_that_is_given_is_where_it_rests_and_null_is_no_rate() {
+    let changes = json!({"weight": 0, "rate_per_second": null, "reason": "moving house"});
+    let changed = changed(changes).unwrap();
+    assert_eq!((changed.weight, changed.resting_weight), (0, 0));
+    assert_eq!(changed.rate_per_second, None);
+    for reason in ["", " ", "two\nlines", &"x".repeat(501)] {
+        let errors = self::changed(json!({"reason": reason}));
+        assert_eq!(errors, Err(vec!["reason"]), "{reason:?}");
+    }
+    let errors = self::changed(json!({"rate_per_second": 100_001}));
+    assert_eq!(errors, Err(vec!["rate_per_second"]));
 }
 
 #[test]

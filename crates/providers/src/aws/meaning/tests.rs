@@ -101,6 +101,24 @@ fn every_common_error_has_its_outcome() {
 }
 
 #[test]
+fn a_failure_is_blamed_on_whom_it_is_about() {
+    let own = |code: &str, _: Option<Said>| {
+        (code == "Unverified").then_some(Unfit("the sender is not verified", "verify it"))
+    };
+    for (fault, expected) in [
+        (refused(403, "ExpiredToken"), Blame::Account),
+        (Fault::Unprepared, Blame::Account),
+        (refused(400, "Unverified"), Blame::Message),
+        (refused(500, "InternalFailure"), Blame::Provider),
+        (Fault::Unconnected, Blame::Provider),
+    ] {
+        let outcome = outcome(&fault, own);
+        let is_expected = matches!(outcome, Outcome::Failed { blame, .. } if blame == expected);
+        assert!(is_expected, "{fault:?}: {outcome:?}");
+    }
+}
+
+#[test]
 fn an_error_without_a_known_name_goes_by_its_status() {
     for code in ["", "SomethingNew"] {
         for (status, expected) in [

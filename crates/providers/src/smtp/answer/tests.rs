@@ -271,6 +271,38 @@ fn every_refusal_has_its_outcome() {
 }
 
 #[test]
+fn a_failure_is_blamed_on_whom_it_is_about() {
+    use Stage::{Hello, Login, Message, Recipient, Sender, Tls};
+
+    let table = [
+        (Login, "535 5.7.8 no", Blame::Account),
+        (Sender, "530 5.7.0 log in", Blame::Account),
+        (Sender, "550 authentication required", Blame::Account),
+        // Of this recipient; others may be written to without.
+        (Recipient, "530 5.7.1 log in", Blame::Message),
+        (Recipient, "554 5.7.1 relay access denied", Blame::Message),
+        (
+            Recipient,
+            "550 5.7.1 sender address rejected",
+            Blame::Message,
+        ),
+        (Recipient, "450 later", Blame::Message),
+        (Message, "451 local error", Blame::Message),
+        (Recipient, "421 shutting down", Blame::Provider),
+        (Hello, "554 no service here", Blame::Provider),
+        (Tls, "454 not now", Blame::Provider),
+    ];
+    for (stage, answer, expected) in table {
+        let outcome = read(answer).outcome(stage);
+        let blame = match outcome {
+            Outcome::Failed { blame, .. } => Some(blame),
+            _ => None,
+        };
+        assert_eq!(blame, Some(expected), "{stage:?} {answer}: {outcome:?}");
+    }
+}
+
+#[test]
 fn of_the_servers_text_only_an_enhanced_code_is_kept() {
     let table = [
         ("550 5.1.1 amala@example.com", "550 5.1.1"),

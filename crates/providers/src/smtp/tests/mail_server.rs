@@ -84,7 +84,10 @@ async fn refusals_have_their_outcomes_and_quote_nobody() {
         ),
         (
             "greylist",
-            failed("451 4.7.1 the server asks to try this recipient later"),
+            blamed(
+                Blame::Message,
+                "451 4.7.1 the server asks to try this recipient later",
+            ),
         ),
         ("shut", failed("421 4.3.0 the server hangs up for now")),
         (
@@ -204,14 +207,17 @@ async fn a_wrong_password_and_no_password_are_told_apart() {
     let outcome = wrong.send(&message("amala@example.com")).await;
     assert_eq!(
         outcome,
-        failed(&format!("{refused}: check username and password"))
+        blamed(
+            Blame::Account,
+            &format!("{refused}: check username and password")
+        )
     );
     assert_eq!(wrong.probe().await.unwrap_err().what, refused);
     let none = client(&server, SmtpTls::Starttls, None, PATIENT);
     let outcome = none.send(&message("amala@example.com")).await;
     let wanted =
         "530 5.7.0 the server wants a login: give the provider a username and a password, and TLS";
-    assert_eq!(outcome, failed(wanted));
+    assert_eq!(outcome, blamed(Blame::Account, wanted));
     assert_eq!(server.messages(), Vec::<Value>::new());
 }
 

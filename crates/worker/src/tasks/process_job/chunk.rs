@@ -8,6 +8,7 @@ use carillon_core::id::NotificationId;
 use carillon_core::job::{JobEvent, JobReason};
 use carillon_core::queue::Queue;
 use carillon_core::task::Deliver;
+use carillon_core::task::deliver::Deliverable;
 use carillon_runtime::crash_point;
 use carillon_store::job::{ClaimedChunk, SavedChunk};
 
@@ -48,7 +49,7 @@ impl Piece<'_> {
             // Somebody stopped the job, or took the chunk over.
             return Ok(false);
         }
-        let mut messages = deliver_tasks(chunk.queue, &saved.ids);
+        let mut messages = deliver_tasks(&chunk, &saved.ids);
         let goes_on = saved.n_open > 0;
         if goes_on {
             messages.push(self.next());
@@ -123,11 +124,17 @@ impl Piece<'_> {
 
 /// Deliver tasks for all ids, new or not: the first try may have died between saving and
 /// publishing.
-fn deliver_tasks(queue: Queue, ids: &[NotificationId]) -> Vec<Option<Outgoing>> {
+fn deliver_tasks(chunk: &ClaimedChunk, ids: &[NotificationId]) -> Vec<Option<Outgoing>> {
     let trace = carillon_trace::current();
-    ids.chunks(Deliver::MAX_IDS)
-        .map(|ids| {
-            let task = Deliver { ids: ids.to_vec() };
+    let ids = ids.iter().map(|id| Deliverable {
+        id: *id,
+        service_id: chunk.service_id,
+        channel: chunk.channel,
+        queue: chunk.queue,
+    });
+    Deliver::all(ids)
+        .into_iter()
+        .map(|(queue, task)| {
             // Ids always have a JSON form; if not, the rescue delivers them.
             let message = Outgoing::task(queue, carillon_core::id::mint(), &task).ok()?;
             Some(message.traced(trace))

@@ -163,6 +163,10 @@ mod tests {
             one_click_unsubscribe: false,
             email_retention_days: USUAL_RETENTION_DAYS,
             sms_retention_days: USUAL_RETENTION_DAYS,
+            rate_limit: None,
+            email_daily_limit: None,
+            sms_daily_limit: None,
+            email_braked_at: None,
         };
         change(&mut service);
         Access {
@@ -181,6 +185,7 @@ mod tests {
             name: "T".to_owned(),
             lane: Lane::Normal,
             archived: false,
+            when_answer_lost: carillon_core::ambiguity::WhenAnswerLost::Retry,
             created_at: carillon_core::clock::now(),
             updated_at: None,
             version: 1,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::super::schema::Fields;
 use super::body::{self, Body, Meter};
 use super::fields::{JobFields, MOST_FIELDS, NAME_CHARACTERS, too_many};
+use super::seen::Seen;
 use crate::error::NotifyError;
 
 /// Most bytes of a field.
@@ -29,6 +30,15 @@ pub(super) struct FilePart {
     pub(super) charset: Option<String>,
 }
 
+/// What a request has before its file, and the file.
+pub(super) struct Parts {
+    map: Map<String, Value>,
+    violations: Vec<String>,
+    file_name: Option<String>,
+    /// None if the request has no file.
+    pub(super) file: Option<FilePart>,
+}
+
 /// Reads the fields and comes to the file; `parameters` are the query's, of which none is known but
 /// `on_invalid_rows`.
 pub(super) async fn open(
@@ -36,20 +46,41 @@ pub(super) async fn open(
     body: Body,
     parameters: Fields,
     now: DateTime<Utc>,
+    seen: &mut Seen,
 ) -> Result<(JobFields, FilePart), NotifyError> {
     parameters.close().map_err(NotifyError::validation)?;
+    let mut parts = parts(headers, body, seen).await?;
+    if parts.file.is_none() {
+        let text = format!("{FILE} is a required property");
+        parts.violations.push(text);
+    }
+    let fields = Fields::of(parts.map, parts.violations);
+    let fields = JobFields::take(fields, parts.file_name, now)?;
+    // Without the part there was a violation.
+    let file = parts
+        .file
+        .ok_or_else(|| NotifyError::bad_request("The request has no file"))?;
+    Ok((fields, file))
+}
+
+/// Reads the fields, whatever they are, and comes to the file.
+pub(super) async fn parts(
+    headers: &HeaderMap,
+    body: Body,
+    seen: &mut Seen,
+) -> Result<Parts, NotifyError> {
     let meter = Rc::<Meter>::default();
     let stream = body.into_stream(tail(headers), Rc::clone(&meter));
     let mut multipart = Multipart::new(headers, stream);
     let (mut map, mut violations) = (Map::new(), Vec::new());
     let mut n_fields = 0;
-    let file = loop {
+    let part = loop {
         let Some(part) = multipart.next().await else {
-            violations.push(format!("{FILE} is a required property"));
             break None;
         };
         let mut part = part.map_err(|error| refusal(&error))?;
         let name = name_of(&part);
+        seen.part(name.as_bytes());
         if name == FILE {
             meter.file_begins();
             break Some(part);
@@ -59,26 +90,33 @@ pub(super) async fn open(
             return Err(too_many());
         }
         let text = text(&mut part, &name).await?;
+        seen.part(text.as_bytes());
         if map.contains_key(&name) {
             violations.push(format!("{name} is given more than once"));
         }
         map.insert(name, Value::String(text));
     };
-    let file_name = file.as_ref().and_then(file_name);
-    let fields = JobFields::take(Fields::of(map, violations), file_name, now)?;
-    // Without the part there was a violation.
-    let part = file.ok_or_else(|| NotifyError::bad_request("The request has no file"))?;
+    let file_name = part.as_ref().and_then(file_name);
     let charset = part
-        .content_type()
+        .as_ref()
+        .and_then(Field::content_type)
         .and_then(|mime| mime.get_param("charset"))
         .map(|name| name.to_string());
-    let file = FilePart {
+    for about_file in [&file_name, &charset] {
+        seen.part(about_file.as_deref().unwrap_or_default().as_bytes());
+    }
+    let file = part.map(|part| FilePart {
         multipart,
         part: Some(part),
         meter,
         charset,
-    };
-    Ok((fields, file))
+    });
+    Ok(Parts {
+        map,
+        violations,
+        file_name,
+        file,
+    })
 }
 
 /// What is put after a body: a new line of as many bytes as a boundary may have. At the end of one

@@ -1,13 +1,14 @@
 //! Making the demo service: each part if it is missing, the keys anew.
 
 use anyhow::{Context, anyhow};
+use carillon_core::ambiguity::WhenAnswerLost;
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::{ServiceId, TemplateId};
 use carillon_core::lane::Lane;
 use carillon_core::provider::{ProviderSettings, ProviderSpec};
 use carillon_core::service::NewService;
-use carillon_store::provider;
+use carillon_store::provider::{self, By};
 use carillon_store::template::{self, NewTemplate};
 use carillon_store::{Error, Store, api_key, service};
 
@@ -82,10 +83,15 @@ async fn ensure_providers(store: &Store) -> Result<(), Error> {
             channel: *channel,
             active: true,
             weight: 100,
+            rate_per_second: None,
             settings: ProviderSettings::Sandbox,
             credentials: None,
         };
-        provider::create(store, &sandbox).await?;
+        let by = By {
+            actor: AUTHOR,
+            reason: Some("the demo service needs somebody to deliver"),
+        };
+        provider::create(store, &sandbox, by).await?;
     }
     Ok(())
 }
@@ -111,6 +117,7 @@ fn email_template() -> NewTemplate {
         channel: Channel::Email,
         name: "Demo e-mail".to_owned(),
         lane: Lane::Normal,
+        when_answer_lost: WhenAnswerLost::Retry,
         subject: Some("Hello ((name))".to_owned()),
         body: "Dear ((name)),\n\nthis message came through Carillon.".to_owned(),
     }
@@ -121,6 +128,7 @@ fn sms_template() -> NewTemplate {
         channel: Channel::Sms,
         name: "Demo text message".to_owned(),
         lane: Lane::Normal,
+        when_answer_lost: WhenAnswerLost::Retry,
         subject: None,
         body: "Hello ((name)), this message came through Carillon.".to_owned(),
     }

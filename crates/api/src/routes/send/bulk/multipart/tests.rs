@@ -34,7 +34,14 @@ async fn read_raw(text: String) -> Result<(String, Option<String>, String), Stri
     let payload = Payload::from_request(&request, &mut payload).await.unwrap();
     let body = Body::open(&request, payload, Packing::None, 1 << 20).unwrap();
     let (_, parameters) = parameters("").unwrap();
-    let opened = open(request.headers(), body, parameters, clock::now()).await;
+    let opened = open(
+        request.headers(),
+        body,
+        parameters,
+        clock::now(),
+        &mut Seen::nothing(),
+    )
+    .await;
     let (fields, mut file) = opened.map_err(|error| format!("{error:?}"))?;
     let mut bytes = Vec::new();
     while let Some(piece) = file.next().await.map_err(|error| format!("{error:?}"))? {
@@ -131,7 +138,14 @@ async fn read_pieces(pieces: Vec<Bytes>) -> Result<usize, String> {
     let payload = Payload::from_request(&request, &mut payload).await.unwrap();
     let body = Body::open(&request, payload, Packing::None, 64 << 20).unwrap();
     let (_, parameters) = parameters("").unwrap();
-    let opened = open(request.headers(), body, parameters, clock::now()).await;
+    let opened = open(
+        request.headers(),
+        body,
+        parameters,
+        clock::now(),
+        &mut Seen::nothing(),
+    )
+    .await;
     let read = async {
         let mut n_bytes = 0;
         let (_, mut file) = opened?;

@@ -1,0 +1,1 @@
+SELECT lane, taken_out_until AS until FROM ledger_lanes

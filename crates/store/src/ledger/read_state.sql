@@ -1,0 +1,1 @@
+SELECT checked_until FROM ledger_state
