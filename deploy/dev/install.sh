@@ -108,3 +108,28 @@ apt_install() {
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" </dev/null
 }
+
+# promtool judges alert rules and the dashboards' queries. CI takes it out of Debian's package (20 MB) without
+# installing that, for it is a server; elsewhere it is used where it is there.
+promtool_for_tests() {
+  if command -v promtool >/dev/null; then return 0; fi
+  if [[ ! -x $DEV/promtool/promtool ]]; then
+    if [[ -z ${CI:-} ]] || ! command -v apt-get >/dev/null; then return 0; fi
+    mkdir -p "$LOGS" "$DEV/promtool"
+    if ! step "promtool, out of Debian's package prometheus" fetch_promtool; then
+      rm -rf "$DEV/promtool"
+      note "(see $LOGS/apt.log) Rules and queries are read by the tests' own reader alone."
+      return 0
+    fi
+  fi
+  PATH=$DEV/promtool:$PATH
+}
+
+fetch_promtool() (
+  cd "$DEV/promtool" || exit
+  exec >>"$LOGS/apt.log" 2>&1
+  apt_get update
+  apt-get download prometheus &&
+    dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components 3 ./usr/bin/promtool &&
+    rm -f prometheus_*.deb && ./promtool --version
+)

@@ -18,7 +18,7 @@ verb_lint() {
   fi
   if command -v shellcheck >/dev/null; then
     # Not SC2034 and SC2120: it sees one file at a time, and these are sourced together.
-    check "shell scripts" shellcheck -x -S warning -e SC2034,SC2120 dev .ci/run deploy/dev/*.sh deploy/dev/server-ctl
+    check "shell scripts" shellcheck -x -S warning -e SC2034,SC2120 dev .ci/run deploy/dev/*.sh deploy/dev/server-ctl deploy/sbom.sh
   else
     LINT_SKIPPED+=("shell scripts (shellcheck is not installed)")
   fi

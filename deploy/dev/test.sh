@@ -60,6 +60,7 @@ run_suite() {
   if [[ $kind == private ]]; then install_missing servers; else install_missing none; fi
   need_command psql "the client of PostgreSQL (postgresql-client)"
   python_environment
+  promtool_for_tests
 
   on_signals_exit
   trap 'finish_suite' EXIT

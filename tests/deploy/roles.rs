@@ -92,7 +92,8 @@ async fn each_process_works_with_the_rights_of_its_role() {
         .await;
     }
 
-    // One of each kind of work: saved, delivered, retried, receipted, suppressed, called, a mailing.
+    // One of each kind of work: saved, delivered, retried, receipted, suppressed, called, a mailing, and
+    // one that is cancelled.
     let receiver = WebhookReceiver::start(&[]).await;
     let callbacks = format!("/api/services/{}/callbacks", stack.demo("SERVICE_ID"));
     let new = json!({ "kind": "delivery-status", "url": receiver.url("/ok"), "bearer_token": "a-token-of-the-service" });
@@ -102,7 +103,7 @@ async fn each_process_works_with_the_rights_of_its_role() {
     let bounced = stack.send_email("perm-fail@simulator.notify", "Ada").await;
     let throttled = stack.send_email("throttle@simulator.notify", "Ada").await;
     let sms = stack.send_sms("07700900123", "Ada").await;
-    let mailing = json!({
+    let mut mailing = json!({
         "template_id": stack.demo("EMAIL_TEMPLATE_ID"), "name": "A mailing",
         "csv": "email address,name\nbob@example.org,Bob\n",
     });
@@ -119,6 +120,13 @@ async fn each_process_works_with_the_rights_of_its_role() {
         (job["status"] == "finished").then_some(job)
     });
     assert_eq!(finished.await["statistics"]["delivered"], 1);
+    let tomorrow = carillon_core::clock::now() + chrono::TimeDelta::days(1);
+    mailing["scheduled_for"] = json!(tomorrow.to_rfc3339());
+    let (status, later) = stack.post("/bulk", &stack.key(), &mailing).await;
+    assert_eq!(status, 201, "{later}");
+    let cancel = format!("/api/jobs/{}/cancel", later["data"]["id"].as_str().unwrap());
+    let (status, cancelled) = stack.post(&cancel, &stack.admin(), &json!({})).await;
+    assert_eq!(status, 200, "{cancelled}");
     told(&receiver, &delivered).await;
     assert_eq!(failures(&stack).await, Vec::<String>::new());
 

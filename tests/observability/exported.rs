@@ -27,7 +27,10 @@ pub fn exported(root: &Path) -> BTreeMap<String, Metric> {
     for file in sources(root) {
         let text = std::fs::read_to_string(&file).unwrap();
         // Tests stand at the end of a file and record what they like.
-        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let text = text
+            .split("#[cfg(test)]\nmod tests {")
+            .next()
+            .unwrap_or_default();
         for (name, kind, labels) in recorded(text, &file) {
             let metric = metrics.entry(name.clone()).or_insert_with(|| Metric {
                 kind,
@@ -122,4 +125,50 @@ fn quoted(argument: &str) -> Option<&str> {
 fn constant<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let (_, value) = text.split_once(&format!("const {name}: &str = \""))?;
     value.split('"').next()
+}
+
+#[test]
+fn the_documented_metrics_are_those_of_the_source() {
+    let page = crate::read(&crate::root().join("docs/metrics.md"));
+    let mut documented = BTreeMap::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.split('|').collect();
+        let labels: BTreeSet<String> = in_backticks(&without_brackets(cells[2]));
+        for name in in_backticks(cells[1]) {
+            assert!(
+                documented.insert(name.clone(), labels.clone()).is_none(),
+                "{name} stands there twice"
+            );
+        }
+    }
+    let exported: BTreeMap<String, BTreeSet<String>> = exported(&crate::root())
+        .into_iter()
+        .map(|(name, metric)| (name, metric.labels))
+        .collect();
+    assert_eq!(
+        documented, exported,
+        "docs/metrics.md (left) and the source (right)"
+    );
+}
+
+fn in_backticks(text: &str) -> BTreeSet<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What values a label has stands in brackets behind it.
+fn without_brackets(text: &str) -> String {
+    text.split('(')
+        .enumerate()
+        .map(|(n, part)| {
+            if n == 0 {
+                part
+            } else {
+                part.split_once(')').map_or("", |(_, rest)| rest)
+            }
+        })
+        .collect()
 }

@@ -69,7 +69,10 @@ async fn post(client: &reqwest::Client, stack: &Stack, key: &str) -> Answer {
 
 /// Posts all, and counts the answers while they come.
 async fn posts(stack: &Stack, key: &str, n_answered: &AtomicUsize) -> Vec<Answer> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(60));
+    let client = client.build().unwrap();
     futures::stream::iter(0..POSTS)
         .map(|_| post(&client, stack, key))
         .buffer_unordered(CONNECTIONS)

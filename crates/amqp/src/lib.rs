@@ -24,8 +24,8 @@ mod publisher;
 pub mod topology;
 
 pub use connect::Options;
-pub use declare::declare;
 pub use consumer::{Consumers, Subscription};
+pub use declare::declare;
 pub use delivery::Delivery;
 pub use error::Error;
 pub use outgoing::Outgoing;

@@ -83,6 +83,7 @@ impl Idempotency {
         }
         let look = tokio::time::timeout(LOOK_WITHIN, self.looks.submit(key.clone())).await;
         let Ok(Some(Some(found))) = look else {
+            count("unavailable");
             return Err(NotifyError::unavailable());
         };
         if let Some(stored) = found.get(&key) {

@@ -20,6 +20,8 @@ pub struct Allowance {
     n_taken: f64,
     /// Turns that were wanted at once since.
     n_wanted: f64,
+    /// How far ahead of their starts calls take their turns.
+    ahead: Duration,
     /// What was asked for and is not answered.
     n_asked: f64,
 }
@@ -49,6 +51,7 @@ impl Allowance {
             granted_at: Duration::ZERO,
             n_taken: 0.0,
             n_wanted: 0.0,
+            ahead: Duration::ZERO,
             n_asked: 0.0,
         }
     }
@@ -92,9 +95,10 @@ impl Allowance {
         Duration::from_secs_f64((left / self.turns.max(1.0)).max(of_all))
     }
 
-    /// So many calls wait to be started.
-    pub fn wanted(&mut self, n: usize) {
+    /// So many calls wait, and those that can start within `ahead` would be started.
+    pub fn wanted(&mut self, n: usize, ahead: Duration) {
         self.n_wanted = self.n_wanted.max(n as f64);
+        self.ahead = ahead;
     }
 
     /// Whether to borrow now rather than at the next period: calls wait, there is no turn, and it is
@@ -124,7 +128,8 @@ impl Allowance {
         if now > self.granted_at + KEPT_FOR {
             self.turns = self.turns.min(0.0);
         }
-        let most = (self.per_second * MARGIN * BORROW_EVERY.as_secs_f64()).max(1.0);
+        let period = BORROW_EVERY + self.ahead;
+        let most = (self.per_second * MARGIN * period.as_secs_f64()).max(1.0);
         let need = self.n_wanted.max(self.n_taken * MARGIN).min(most);
         self.n_asked = (need - self.turns).ceil().max(0.0);
         (self.n_wanted, self.n_taken) = (0.0, 0.0);
@@ -200,7 +205,7 @@ mod tests {
                     let granted = budget.borrow(n, now);
                     allowance.granted(granted, now);
                 }
-                allowance.wanted(1_000);
+                allowance.wanted(1_000, Duration::ZERO);
                 while allowance.turns(now) > 0 {
                     let due = *last_start + allowance.gap(*last_start);
                     if due > now {
@@ -236,12 +241,12 @@ mod tests {
         let mut allowance = Allowance::new(100.0);
         let now = Duration::from_secs(5);
         assert_eq!(allowance.ask(now), 0);
-        allowance.wanted(3);
+        allowance.wanted(3, Duration::ZERO);
         assert!(allowance.is_urgent(now));
         assert_eq!(allowance.ask(now), 3);
         allowance.granted(3, now);
         assert_eq!(allowance.turns(now), 3);
-        allowance.wanted(3);
+        allowance.wanted(3, Duration::ZERO);
         assert!(!allowance.is_urgent(now));
         allowance.ask(now);
         allowance.granted(0, now);
@@ -256,7 +261,7 @@ mod tests {
         let mut n_taken = 0;
         for period in 0..40 {
             now += BORROW_EVERY;
-            allowance.wanted(1_000);
+            allowance.wanted(1_000, Duration::ZERO);
             let n = allowance.ask(now);
             if period < 20 {
                 allowance.granted(n.min(50), now);
@@ -276,7 +281,7 @@ mod tests {
         #[test]
         fn a_turn_that_is_promised_waits_for_its_grant(n in 1_u32..200) {
             let mut allowance = Allowance::new(100.0);
-            allowance.wanted(1);
+            allowance.wanted(1, Duration::ZERO);
             allowance.ask(Duration::ZERO);
             allowance.granted(1, BORROW_EVERY);
             prop_assert_eq!(allowance.wait(), Duration::ZERO);

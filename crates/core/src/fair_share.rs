@@ -49,6 +49,15 @@ pub type PutOff<K, T> = (K, NotificationId, T, Duration);
 /// Whose it is, the id and the item.
 pub type Owned<K, T> = (K, NotificationId, T);
 
+/// What was here for too long.
+#[derive(Debug)]
+pub struct Late<K, T> {
+    /// Of groups that start others meanwhile: they have more here than their share.
+    pub exceeding: Vec<PutOff<K, T>>,
+    /// Of groups that start nothing: there is no share, and no wait that would follow from one.
+    pub stuck: Vec<Owned<K, T>>,
+}
+
 /// What nobody else waits for is kept in hand for so long …
 const ALONE_S: f64 = 20.0;
 /// … and where others start as well, so much of it.
@@ -67,8 +76,12 @@ const FORGOTTEN_AFTER: u32 = 10;
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// Things may go faster by then.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
-/// The slowest rate that waits are reckoned by.
-const SLOWEST: f64 = 0.2;
+/// A group that starts fewer in a second starts nothing.
+const MOVES: f64 = 0.05;
+/// The slowest rate that waits are reckoned by …
+const SLOWEST: f64 = 1.0;
+/// … and the one of a group whose rate is not known yet.
+const UNKNOWN: f64 = 100.0;
 
 impl<T> Default for Group<T> {
     fn default() -> Self {
@@ -228,7 +241,12 @@ impl<K: Copy + Eq + Hash, T> FairShare<K, T> {
             };
             let beyond = group.items.split_off(&first);
             self.n_items -= beyond.len();
-            let rate = group.per_second.max(SLOWEST);
+            let slowest = if group.n_backlogged < KNOWN_AFTER {
+                UNKNOWN
+            } else {
+                SLOWEST
+            };
+            let rate = group.per_second.max(slowest);
             let kept_until = now + seconds(n_kept as f64 / rate);
             let mut until = group.put_off_until.max(kept_until);
             let step = seconds(1.0 / rate);
@@ -242,18 +260,13 @@ impl<K: Copy + Eq + Hash, T> FairShare<K, T> {
         excess
     }
 
-    /// Takes out what is late. Where its group starts others meanwhile it comes back in its turn,
-    /// for the group has more here than its share; where nothing starts there is no share, and no
-    /// wait that would follow from one.
-    pub fn take_late(
-        &mut self,
-        is_late: impl Fn(&T) -> bool,
-    ) -> (Vec<PutOff<K, T>>, Vec<Owned<K, T>>) {
+    /// Takes out what is late.
+    pub fn take_late(&mut self, is_late: impl Fn(&T) -> bool) -> Late<K, T> {
         let (mut exceeding, mut stuck) = (Vec::new(), Vec::new());
         for (key, group) in &mut self.groups {
             let late = group.items.iter().filter(|(_, item)| is_late(item));
             let ids: Vec<_> = late.map(|(id, _)| *id).collect();
-            let moves = group.per_second >= SLOWEST;
+            let moves = group.per_second >= MOVES;
             let mut wait = Duration::ZERO;
             for id in ids {
                 let Some(item) = group.items.remove(&id) else {
@@ -268,7 +281,7 @@ impl<K: Copy + Eq + Hash, T> FairShare<K, T> {
                 }
             }
         }
-        (exceeding, stuck)
+        Late { exceeding, stuck }
     }
 }
 

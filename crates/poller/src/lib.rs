@@ -93,7 +93,8 @@ pub async fn run(app: App) -> anyhow::Result<()> {
             jobs::measure(&store).await
         }),
         ticker::every(SCHEDULE_INTERVAL, shutdown, "schedules", async || {
-            schedules::run_what_is_due(&store, &payloads, give_up_after, &thresholds, shutdown).await
+            schedules::run_what_is_due(&store, &payloads, give_up_after, &thresholds, shutdown)
+                .await
         }),
         ticker::every(settings.relay_interval, shutdown, "jobs", async || {
             let pieces = app.settings.jobs.parallel_chunks;

@@ -173,7 +173,8 @@ impl Deliveries {
 
     /// How many calls to a destination can start within moments; `usize::MAX` is any number.
     pub fn n_turns(&self, destination: Destination, n_waiting: usize) -> usize {
-        self.routes.turns(destination, n_waiting)
+        let ahead = self.turns.ahead();
+        self.routes.turns(destination, ahead, n_waiting)
     }
 
     /// Delivers one claimed row. The slot is free once the provider has answered; the task is

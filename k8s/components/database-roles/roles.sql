@@ -67,7 +67,7 @@ BEGIN
         ('callback_attempts',     'SELECT',                         'SELECT, INSERT',         ''),
         -- Mailings. What goes with a job is removed by its foreign keys.
         ('jobs',                  'SELECT, INSERT, UPDATE',         'SELECT, UPDATE',         'SELECT, UPDATE, DELETE'),
-        ('job_chunks',            'SELECT, INSERT',                 'SELECT, UPDATE',         'SELECT, UPDATE'),
+        ('job_chunks',            'SELECT, INSERT, UPDATE',         'SELECT, UPDATE',         'SELECT, UPDATE'),
         ('job_payloads',          'SELECT, INSERT',                 'SELECT',                 'SELECT'),
         ('job_payloads_outside',  'SELECT, INSERT, UPDATE',         '',                       'SELECT, INSERT, UPDATE, DELETE'),
         -- The ledger.

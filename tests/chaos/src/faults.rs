@@ -97,9 +97,11 @@ impl Servers {
 
     async fn delete(&self, queue: Queue) {
         let name = format!("{}{queue}", self.prefix);
-        self.rabbitmq.ctl(&["delete_queue", &name]).await;
-        let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
-        deleted.push(queue);
+        // It may be gone still, if nobody has declared it since it was deleted before.
+        if self.rabbitmq.delete_queue(&name).await {
+            let mut deleted = self.deleted.lock().unwrap_or_else(PoisonError::into_inner);
+            deleted.push(queue);
+        }
     }
 }
 

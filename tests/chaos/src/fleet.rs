@@ -79,8 +79,10 @@ impl Fleet {
             for number in 0..*n {
                 let listen = format!("127.0.0.1:{}", free_port());
                 let mut own = vec![("CARILLON__HEALTH__LISTEN", listen.clone())];
-                if *member == Member::Api {
-                    let url = api_urls[number].trim_start_matches("http://");
+                if *member == Member::Api
+                    && let Some(url) = api_urls.get(number)
+                {
+                    let url = url.trim_start_matches("http://");
                     own.push(("CARILLON__API__LISTEN", url.to_owned()));
                 }
                 let mut replica = Replica {

@@ -110,7 +110,7 @@ pub enum Outcome {
     Busy,
     /// 429: not now.
     Limited,
-    /// There was no connection to send it over.
+    /// There was no connection to send it over, or the server had not read it (408).
     NotSent,
     /// It may have been accepted: 5xx, a time-out, a broken connection.
     Unknown {
@@ -125,6 +125,25 @@ impl Intent {
     pub fn is_accepted(&self) -> bool {
         let mut outcomes = self.outcomes.iter();
         outcomes.any(|outcome| matches!(outcome, Outcome::Accepted { .. }))
+    }
+
+    /// Why it certainly was not accepted, in short; none if it was, or may have been.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        if self.is_accepted() || self.is_unknown() {
+            return None;
+        }
+        let words = match self.outcomes.last()? {
+            Outcome::Refused { status, body } => {
+                let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+                let message = body["errors"][0]["message"].as_str().unwrap_or_default();
+                format!("{status} {message}")
+            }
+            Outcome::Busy => "409 to the last try".to_owned(),
+            Outcome::Limited => "429 to the last try".to_owned(),
+            _ => "not read at the last try".to_owned(),
+        };
+        Some(words)
     }
 
     /// Whether it may have been accepted although the client was not told.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::checker::{INVARIANTS, Tally, Verdict};
-use crate::history::{Cause, History};
+use crate::history::{Cause, History, Intent};
 
 /// How many findings are printed; all of them are in the JSON.
 const SHOWN: usize = 20;
@@ -25,6 +25,8 @@ pub struct Report {
     pub points: BTreeMap<String, (usize, usize)>,
     /// Processes that died by themselves, which nobody had planned.
     pub died_by_themselves: BTreeMap<String, usize>,
+    /// Messages that certainly were not accepted, by the reason.
+    pub refusals: BTreeMap<String, usize>,
     /// From the last fault until everything was at rest.
     pub quiet_after_s: Option<f64>,
     /// How long all of it took.
@@ -87,12 +89,17 @@ impl Report {
         for fault in history.calls.iter().filter_map(|call| call.fault.as_ref()) {
             count(format!("provider {fault}"));
         }
+        let mut refusals: BTreeMap<String, usize> = BTreeMap::new();
+        for why in history.intents.values().filter_map(Intent::refusal) {
+            *refusals.entry(why).or_default() += 1;
+        }
         Self {
             run,
             verdict,
             faults,
             points,
             died_by_themselves,
+            refusals,
             quiet_after_s: history.quiet_after_s,
             took_s,
             folder: folder.to_owned(),
@@ -162,12 +169,13 @@ impl Report {
     fn write_counts(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\n{:<8} {:<9} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>11} {:>13}",
+            "\n{:<8} {:<9} {:>9} {:>9} {:>12} {:>7} {:>9} {:>10} {:>6} {:>11} {:>13}",
             "service",
             "lane",
             "attempted",
             "accepted",
             "unknown",
+            "refused",
             "delivered",
             "otherwise",
             "lost",
@@ -179,6 +187,9 @@ impl Report {
             write_tally(text, &lane.tenant, lane.lane.as_str(), lane.tally)?;
         }
         write_tally(text, "all", "", tallies.total)?;
+        for (why, n) in &self.refusals {
+            writeln!(text, "  refused {n}: {why}")?;
+        }
         for (explanation, n) in &self.verdict.duplicates {
             writeln!(text, "  sent again {n}: {}", explanation.says())?;
         }
@@ -226,9 +237,10 @@ fn write_tally(text: &mut String, tenant: &str, lane: &str, tally: Tally) -> std
     };
     writeln!(
         text,
-        "{tenant:<8} {lane:<9} {:>9} {:>9} {unknown:>9} {:>9} {:>10} {:>6} {:>11} {:>13}",
+        "{tenant:<8} {lane:<9} {:>9} {:>9} {unknown:>12} {:>7} {:>9} {:>10} {:>6} {:>11} {:>13}",
         tally.attempted,
         tally.accepted,
+        tally.refused,
         tally.delivered,
         tally.ended_otherwise,
         tally.lost,

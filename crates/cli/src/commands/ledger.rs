@@ -68,26 +68,27 @@ impl Ledger {
                 .with_context(|| format!("service {id}"))?;
         }
         let mut report = self.read(&store).await?;
-        while self.watch {
-            crate::print(&self.render(&report)?)?;
-            match self.changed(&store, &report).await? {
-                Some(changed) => report = changed,
-                None => break,
+        if self.watch {
+            while let Some(changed) = self.shown_and_changed(&store, &report).await? {
+                report = changed;
             }
         }
         let last = self.render(&report)?;
         if report.adds_up {
-            return Ok(if self.watch { String::new() } else { last });
+            return Ok(last);
         }
         // Unlike other commands' output, this is needed most of all when the command fails.
-        if !self.watch {
-            crate::print(&last)?;
-        }
+        crate::print(&last)?;
         bail!("the ledger does not add up: {}", text::verdict(&report))
     }
 
-    /// Waits until it reads otherwise; none at Ctrl-C.
-    async fn changed(&self, store: &Store, before: &Report) -> anyhow::Result<Option<Report>> {
+    /// Prints it and waits until it reads otherwise; none at Ctrl-C.
+    async fn shown_and_changed(
+        &self,
+        store: &Store,
+        before: &Report,
+    ) -> anyhow::Result<Option<Report>> {
+        crate::print(&self.render(before)?)?;
         loop {
             tokio::select! {
                 () = sleep(EVERY) => {}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use carillon_amqp::depth::{self, Depth};
-use carillon_core::queue::Queue;
 use carillon_amqp::topology;
+use carillon_core::queue::Queue;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 

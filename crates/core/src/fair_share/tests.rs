@@ -142,19 +142,22 @@ fn without_room_everybody_halves() {
     all.put(1, id(1_000_000), ());
     let excess = all.take_excess(SECOND, false);
     assert_eq!((excess.len(), all.len()), (5_000, 5_001));
+    // At a hundred a second until more is known.
+    let (last, longest) = (&excess[4_999], Duration::from_secs(100));
+    assert_eq!(last.3.as_secs_f64().round(), longest.as_secs_f64());
 }
 
 #[test]
 fn what_is_late_comes_back_in_its_turn_if_there_are_turns() {
     let mut all = backlogged(1, 400);
     runs(&mut all, 3, 10);
-    let (exceeding, stuck) = all.take_late(|()| true);
+    let Late { exceeding, stuck } = all.take_late(|()| true);
     assert!(stuck.is_empty() && all.is_empty());
     assert_eq!(exceeding[0].3, SECOND);
     assert_eq!(exceeding[99].3.as_secs_f64().round(), 10.0);
     let mut all = backlogged(1, 400);
     runs(&mut all, 3, 0);
-    let (exceeding, stuck) = all.take_late(|()| true);
+    let Late { exceeding, stuck } = all.take_late(|()| true);
     assert_eq!((exceeding.len(), stuck.len()), (0, 400));
 }
 
@@ -216,7 +219,7 @@ proptest! {
                 1 => all.take(n as usize, |of| *of != key).into_iter().map(|(_, id, _)| id).collect(),
                 2 => all.take_excess(now, false).into_iter().map(|(_, id, ..)| id).collect(),
                 _ => {
-                    let (exceeding, stuck) = all.take_late(|item| *item <= n);
+                    let Late { exceeding, stuck } = all.take_late(|item| *item <= n);
                     let ids = exceeding.into_iter().map(|(_, id, ..)| id);
                     ids.chain(stuck.into_iter().map(|(_, id, _)| id)).collect()
                 }

@@ -3,7 +3,7 @@ WITH c AS MATERIALIZED (
 ), chosen AS MATERIALIZED (
     SELECT m.minute
     FROM ledger_minutes m, c
-    WHERE m.settled_at < c.settled_before AND m.rolled_at IS NULL
+    WHERE m.settled_at < c.settled_before AND m.rolled_at IS NULL AND m.look_again_at IS NULL
       AND NOT EXISTS (SELECT FROM ledger_accepted a WHERE a.minute = m.minute AND a.is_new)
     ORDER BY m.settled_at
     LIMIT $2

@@ -19,9 +19,9 @@ const PROCESS: Uuid = Uuid::from_u128(77);
 
 /// A minute ago, so that it is over: the id of one accepted then.
 fn id_at(at: DateTime<Utc>) -> NotificationId {
-    let millis = u64::try_from(at.timestamp_millis()).unwrap();
+    let millis = u64::try_from(at.timestamp_millis()).expect("after 1970");
     let random = *Uuid::new_v4().as_bytes();
-    let counter: &[u8; 10] = random[..10].try_into().unwrap();
+    let counter: &[u8; 10] = random[..10].try_into().expect("ten bytes");
     NotificationId(uuid::Builder::from_unix_timestamp_millis(millis, counter).into_uuid())
 }
 
@@ -49,14 +49,21 @@ impl Given {
         self.database
             .execute("UPDATE ledger_minutes SET minute = minute - interval '3 hours'")
             .await;
-        rules::minute_of(health::now(self).await.unwrap()) - chrono::Duration::minutes(5)
+        rules::minute_of(health::now(self).await.expect("the database answers"))
+            - chrono::Duration::minutes(5)
     }
 
     /// One look, as the poller's.
     async fn look(&self, minute: DateTime<Utc>, taken_out: bool) -> Vec<Line> {
-        let mut found = ledger::begin_look(self, minute).await.unwrap();
+        let mut found = ledger::begin_look(self, minute)
+            .await
+            .expect("the database answers");
         let (lowest, beyond) = rules::ids_between(minute, minute + chrono::Duration::minutes(1));
-        found.extend(ledger::count(self, lowest, beyond).await.unwrap());
+        found.extend(
+            ledger::count(self, lowest, beyond)
+                .await
+                .expect("the database answers"),
+        );
         let mut lines: Vec<Line> = Vec::new();
         for row in found {
             let same = |line: &&mut Line| {
@@ -71,25 +78,31 @@ impl Given {
             }
         }
         lines.iter_mut().for_each(|line| line.weigh(taken_out));
-        let now = health::now(self).await.unwrap();
+        let now = health::now(self).await.expect("the database answers");
         let again = rules::look_again_after(now - minute, &Line::sum(&lines));
-        ledger::record(self, minute, &lines, again).await.unwrap();
+        ledger::record(self, minute, &lines, again)
+            .await
+            .expect("the database answers");
         lines
     }
 
     async fn report(&self) -> carillon_core::ledger::Report {
-        let now = health::now(self).await.unwrap();
+        let now = health::now(self).await.expect("the database answers");
         let filter = Filter {
             since: now - chrono::Duration::hours(24),
             service_id: None,
             lane: None,
         };
-        ledger::read(self, filter).await.unwrap()
+        ledger::read(self, filter)
+            .await
+            .expect("the database answers")
     }
 
     async fn due(&self) -> Vec<DateTime<Utc>> {
-        let until = rules::finished_until(health::now(self).await.unwrap());
-        ledger::minutes(self, until, 100).await.unwrap()
+        let until = rules::finished_until(health::now(self).await.expect("the database answers"));
+        ledger::minutes(self, until, 100)
+            .await
+            .expect("the database answers")
     }
 }
 

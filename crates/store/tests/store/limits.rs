@@ -33,7 +33,7 @@ fn requests(limit: u32, wanted: u32) -> [RateAsk; 1] {
 
 async fn granted(given: &Given, limit: u32, wanted: u32) -> i32 {
     let grants = limits::lease_rates(given, &requests(limit, wanted)).await;
-    grants.unwrap()[0].granted
+    grants.expect("the database answers")[0].granted
 }
 
 #[tokio::test]
@@ -101,12 +101,12 @@ fn messages(limit: u32, wanted: u32) -> [DayAsk; 1] {
 
 async fn leased(given: &Given, limit: u32, wanted: u32) -> u32 {
     let grants = limits::lease_days(given, &messages(limit, wanted)).await;
-    grants.unwrap()[0].granted
+    grants.expect("the database answers")[0].granted
 }
 
 async fn counted(given: &Given) -> u64 {
     let today = limits::today(given, ELY, Channel::Email).await;
-    today.unwrap().n
+    today.expect("the database answers").n
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn sent(given: &Given, message: SaveNotification, kind: Option<(ReceiptKin
     given.save(&[message]).await;
     let token = given.claimed(id).await;
     let marked = notification::mark(given, &[accepted(id, token)], "test").await;
-    assert_eq!(marked.unwrap().n_late, 0);
+    assert_eq!(marked.expect("the database answers").n_late, 0);
     if let Some((kind, subtype)) = kind {
         let mut receipt = receipt(id, kind, "e");
         receipt.subtype = Some(subtype.to_owned());
@@ -193,7 +193,7 @@ async fn sent(given: &Given, message: SaveNotification, kind: Option<(ReceiptKin
         for _ in 0..2 {
             notification::apply_receipts(given, std::slice::from_ref(&receipt))
                 .await
-                .unwrap();
+                .expect("the database answers");
         }
     }
 }

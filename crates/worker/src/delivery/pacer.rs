@@ -93,7 +93,7 @@ impl Pacer {
         match &mut state.allowance {
             None => of_pace,
             Some(allowance) => {
-                allowance.wanted(n_waiting);
+                allowance.wanted(n_waiting, time);
                 of_pace.min(allowance.turns(now - self.born))
             }
         }

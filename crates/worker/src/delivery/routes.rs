@@ -20,7 +20,7 @@ use parking_lot::RwLock;
 use super::budgets::{Budgeted, Budgets};
 use super::pacer::Pacer;
 use super::pass::{self, Gate, Pass};
-use super::turns::{AHEAD, Destination};
+use super::turns::Destination;
 
 /// A provider, the pace at which it is called, and whether it is at all.
 pub(crate) struct Route {
@@ -158,13 +158,13 @@ impl Routes {
         }
     }
 
-    /// How many calls to a destination can start within moments, while so many wait:
+    /// How many calls to a destination can start within this time, while so many wait:
     /// `usize::MAX` where nothing limits them. Each provider has its share of the calls, so the one
     /// with the fewest turns for its share decides; one that is left alone does not.
-    pub fn turns(&self, destination: Destination, n_waiting: usize) -> usize {
+    pub fn turns(&self, destination: Destination, time: Duration, n_waiting: usize) -> usize {
         let channel = match destination {
             Destination::Unknown => return usize::MAX,
-            Destination::Sandbox => return self.sandbox.pacer.turns_within(AHEAD, n_waiting),
+            Destination::Sandbox => return self.sandbox.pacer.turns_within(time, n_waiting),
             Destination::Providers(channel) => channel,
         };
         let table = self.table.read();
@@ -178,7 +178,7 @@ impl Routes {
         let total: usize = open.clone().map(|(weight, _)| weight).sum();
         let turns = open.map(|(weight, route)| {
             let n_waiting = (n_waiting * weight).div_ceil(total);
-            let n_turns = route.pacer.turns_within(AHEAD, n_waiting);
+            let n_turns = route.pacer.turns_within(time, n_waiting);
             if n_turns == 0 {
                 self.budgets.is_short(route);
             }

@@ -5,7 +5,7 @@
 //! out between services.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carillon_core::channel::Channel;
@@ -71,13 +71,17 @@ impl<T> ByDestination<T> {
     }
 }
 
-/// What starts within this time is worth claiming.
-pub(crate) const AHEAD: Duration = Duration::from_millis(20);
+/// What starts within this time after its claim is worth claiming.
+const AHEAD: Duration = Duration::from_millis(20);
+/// However long claims take, what starts later than this gives way to what comes until then.
+const MOST_AHEAD: Duration = Duration::from_millis(250);
 
 /// Turns of all lanes of a process.
 #[derive(Default)]
 pub(crate) struct Turns {
     by_destination: [Shared; Destination::ALL.len()],
+    /// Microseconds, lately.
+    claim_takes: AtomicU64,
 }
 
 #[derive(Default)]
@@ -110,6 +114,21 @@ impl Drop for Turn {
 }
 
 impl Turns {
+    /// How far ahead turns are given: while a claim is under way the provider shall not stand idle.
+    pub fn ahead(&self) -> Duration {
+        let claim = Duration::from_micros(self.claim_takes.load(Ordering::Relaxed));
+        (AHEAD + claim).min(MOST_AHEAD)
+    }
+
+    /// A claim took so long.
+    pub fn claim_took(&self, time: Duration) {
+        let time = u64::try_from(time.min(MOST_AHEAD).as_micros()).unwrap_or(u64::MAX);
+        // Of two at the same moment one may be lost: they say the same.
+        let before = self.claim_takes.load(Ordering::Relaxed);
+        let after = (before * 7 + time) / 8;
+        self.claim_takes.store(after, Ordering::Relaxed);
+    }
+
     /// Of the turns that are open, how many no claim has yet.
     pub fn n_free(&self, destination: Destination, n_open: usize) -> usize {
         let shared = &self.by_destination[destination.at()];
@@ -194,6 +213,20 @@ mod tests {
             Destination::of(Queue::Retry, Some(Channel::Email)),
             Destination::of(Queue::SendEmailBulk, None)
         );
+    }
+
+    #[test]
+    fn turns_are_given_as_far_ahead_as_claims_take() {
+        let turns = Turns::default();
+        assert_eq!(turns.ahead(), AHEAD);
+        for _ in 0..100 {
+            turns.claim_took(Duration::from_millis(30));
+        }
+        assert_eq!(turns.ahead().as_millis(), 49);
+        for _ in 0..100 {
+            turns.claim_took(Duration::from_secs(9));
+        }
+        assert_eq!(turns.ahead(), MOST_AHEAD);
     }
 
     #[test]

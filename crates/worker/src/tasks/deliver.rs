@@ -40,6 +40,8 @@ struct Lane<'a> {
     /// When a claim began last, and whether others had all the turns.
     claimed_at: Option<Instant>,
     had_no_turn: bool,
+    /// When room was made last.
+    room_made_at: Option<Instant>,
 }
 
 /// Unsettled deliver tasks, each up to a hundred ids. So many that a service with little to send
@@ -52,6 +54,8 @@ const MOST_UNSTARTED: usize = 50_000;
 
 /// How often unstarted ids are looked at for having waited too long, and for being too many.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The statement that makes room is done within this time.
+const MAKE_ROOM_EVERY: Duration = Duration::from_millis(250);
 /// Where there are fewer turns than ids, claims are at least so far apart, for each costs a statement.
 const CLAIM_EVERY: Duration = Duration::from_millis(10);
 
@@ -81,6 +85,7 @@ pub(crate) async fn run(cx: &Context, queue: Queue, mut tasks: mpsc::Receiver<De
         markers: Markers::default(),
         claimed_at: None,
         had_no_turn: false,
+        room_made_at: None,
     };
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -214,9 +219,7 @@ impl Lane<'_> {
                         };
                         self.unstarted.put(owner, id, in_hand);
                     }
-                    if !self.has_room() {
-                        self.put_off();
-                    }
+                    self.make_room();
                     return Ok(());
                 }
                 Err(error) => (QuarantineReason::Malformed, describe(&error)),
@@ -274,6 +277,17 @@ impl Lane<'_> {
     /// Whether what is in hand leaves room for what comes.
     fn has_room(&self) -> bool {
         self.unstarted.len() < MOST_UNSTARTED && self.tasks.len() < CROWDED
+    }
+
+    /// Makes room at once where it runs out. Not again before that shows: tasks stay in hand until
+    /// what leaves is written.
+    fn make_room(&mut self) {
+        let made_lately = |at: Instant| at.elapsed() < MAKE_ROOM_EVERY;
+        if self.has_room() || self.room_made_at.is_some_and(made_lately) {
+            return;
+        }
+        self.room_made_at = Some(Instant::now());
+        self.put_off();
     }
 
     /// Once in a while: what is late or too much goes back to PostgreSQL.

@@ -19,6 +19,8 @@ pub struct Tally {
     pub unknown: usize,
     /// … and those of them that are there all the same.
     pub unknown_there: usize,
+    /// Those that certainly were not accepted: refused, or nobody took them for a minute.
+    pub refused: usize,
     /// Of all that are there, those delivered.
     pub delivered: usize,
     /// Of all that are there, those that ended otherwise.
@@ -37,6 +39,7 @@ impl AddAssign for Tally {
         self.accepted += other.accepted;
         self.unknown += other.unknown;
         self.unknown_there += other.unknown_there;
+        self.refused += other.refused;
         self.delivered += other.delivered;
         self.ended_otherwise += other.ended_otherwise;
         self.lost += other.lost;
@@ -76,6 +79,7 @@ impl Tallies {
             tally.accepted += usize::from(intent.is_accepted());
             tally.unknown += usize::from(intent.is_unknown());
             tally.unknown_there += usize::from(intent.is_unknown() && !rows.is_empty());
+            tally.refused += usize::from(!intent.is_accepted() && !intent.is_unknown());
             tally.lost += usize::from(intent.is_accepted() && rows.is_empty());
             for row in rows {
                 let is_delivered = row.status == "delivered";

@@ -19,6 +19,8 @@ pub(super) async fn read(answer: reqwest::Result<Response>) -> Outcome {
         (200..300, Ok(body)) => accepted(body),
         // It was accepted; by which id, nobody has heard.
         (200..300, Err(_)) => unknown("answer cut off"),
+        // The server, starved of time, had not read the request.
+        (408, _) => Outcome::NotSent,
         (409, _) => Outcome::Busy,
         (429, _) => Outcome::Limited,
         (400..500, body) => Outcome::Refused {

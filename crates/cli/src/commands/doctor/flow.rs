@@ -125,7 +125,10 @@ pub(super) fn ledger(report: &Report) -> Check {
     }
     let totals = &report.totals;
     if report.adds_up {
-        let found = format!("{} of the last 24 hours add up", count(totals.accepted, "message"));
+        let found = format!(
+            "{} of the last 24 hours add up",
+            count(totals.accepted, "message")
+        );
         return Check::ok(NAME, found);
     }
     let n_rows: i64 = report.jobs.iter().map(|job| job.missing).sum();

@@ -37,7 +37,9 @@ const fn reason_in_words(reason: Reason) -> &'static str {
         Reason::AttemptsExhausted => "every try that the lane allows has failed",
         Reason::LeaseExpired => "the worker that held it vanished; it is sent on again",
         Reason::FellOut => "it was in no queue; it is sent on again",
-        Reason::FairShare => "its service has more on its way than its share; it waits for its turn",
+        Reason::FairShare => {
+            "its service has more on its way than its share; it waits for its turn"
+        }
         Reason::GivenBack => "a worker could not start it; another takes it",
         Reason::ServiceInactive => "the service is suspended",
         Reason::NotRenderable => "the template or its values cannot be read",

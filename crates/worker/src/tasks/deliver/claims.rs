@@ -8,6 +8,7 @@ use carillon_core::queue::Queue;
 use carillon_core::task::{Deliver, Task};
 use carillon_runtime::crash_point;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::unstarted::Id;
@@ -74,6 +75,7 @@ async fn claim(
 ) {
     let ids: Vec<_> = starting.iter().map(|((id, _), _)| *id).collect();
     let token = carillon_core::id::mint();
+    let began = Instant::now();
     let claim = || cx.deliveries.claim(&ids, token);
     let Ok(claimed) = patience::store(&cx.shutdown, Deliver::NAME, claim).await else {
         // Shutting down: what was to start goes back with its tasks.
@@ -84,6 +86,7 @@ async fn claim(
         tracing::error!(%queue, n_rows = ids.len(), %error, "cannot claim");
         HashMap::new()
     });
+    cx.deliveries.turns.claim_took(began.elapsed());
     crash_point!("worker.deliver.claimed");
     for ((id, in_hand), turn) in starting {
         let Some(row) = claimed.remove(&id) else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_core::fair_share::{FairShare, PutOff};
+use carillon_core::fair_share::{FairShare, Late, PutOff};
 use carillon_core::id::{NotificationId, ServiceId};
 use tokio::time::Instant;
 
@@ -99,7 +99,7 @@ impl Unstarted {
     /// nothing starts.
     pub fn take_late(&mut self, limit: Duration) -> (Vec<Waiting>, Vec<Id>) {
         let is_late = |in_hand: &IdInHand| in_hand.taken_at().elapsed() >= limit;
-        let (exceeding, stuck) = self.ids.take_late(is_late);
+        let Late { exceeding, stuck } = self.ids.take_late(is_late);
         let stuck = stuck.into_iter().map(|(owner, id, in_hand)| {
             *self.n.of_mut(owner.destination) -= 1;
             (id, in_hand)
