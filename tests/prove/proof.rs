@@ -39,18 +39,25 @@ async fn five_seeds_of_20_000_messages_and_40_kills_keep_every_promise() {
 
 /// Posts at the same time.
 const POSTS: usize = 1_000;
-const CONNECTIONS: usize = 200;
-/// The API is killed when so many have been answered: as many are under way then, and most are
-/// still to come.
+/// The API is killed when so many have been answered, with all others under way.
 const KILLED_AFTER: usize = 100;
+/// A client that is told that its key is in use asks again after this time.
+const BUSY_FOR: Duration = Duration::from_secs(1);
 /// A client that gets no answer asks again with its key for so long.
 const ASKED_FOR: Duration = Duration::from_secs(60);
 
 /// One answer: its status, 0 if there was none, and its body.
 type Answer = (u16, Value);
 
-/// Posts one message with one key until it is answered with something else than 5xx.
-async fn post(client: &reqwest::Client, stack: &Stack, key: &str) -> Answer {
+/// What was answered so far: all answers, and of them those by which the key was in use.
+#[derive(Default)]
+struct Answered {
+    all: AtomicUsize,
+    busy: AtomicUsize,
+}
+
+/// Posts one message with one key until it is answered with something else than 409 or 5xx.
+async fn post(client: &reqwest::Client, stack: &Stack, key: &str, answered: &Answered) -> Answer {
     let body = json!({
         "email_address": "ada@example.org", "template_id": stack.demo("EMAIL_TEMPLATE_ID"),
         "personalisation": { "name": "Ada" }, "reference": key,
@@ -62,42 +69,42 @@ async fn post(client: &reqwest::Client, stack: &Stack, key: &str) -> Answer {
         let answer = post.send().await.ok()?;
         let status = answer.status().as_u16();
         let body = answer.json().await.ok()?;
+        answered.all.fetch_add(1, Ordering::Relaxed);
+        if status == 409 {
+            answered.busy.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(BUSY_FOR).await;
+            return None;
+        }
         (status < 500).then_some((status, body))
     })
     .await
 }
 
-/// Posts all, and counts the answers while they come.
-async fn posts(stack: &Stack, key: &str, n_answered: &AtomicUsize) -> Vec<Answer> {
+/// Posts all at the same time.
+async fn posts(stack: &Stack, key: &str, answered: &Answered) -> Vec<Answer> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(Duration::from_secs(60));
     let client = client.build().unwrap();
     futures::stream::iter(0..POSTS)
-        .map(|_| post(&client, stack, key))
-        .buffer_unordered(CONNECTIONS)
-        .inspect(|_| {
-            n_answered.fetch_add(1, Ordering::Relaxed);
-        })
+        .map(|_| post(&client, stack, key, answered))
+        .buffer_unordered(POSTS)
         .collect()
         .await
 }
 
-/// One message, one provider call, and one answer for all, but for those who were told to wait.
-async fn assert_once(stack: &Stack, key: &str, answers: &[Answer]) {
-    let accepted: Vec<&Value> = answers
-        .iter()
-        .filter(|(status, _)| *status == 201)
-        .map(|(_, body)| body)
-        .collect();
-    let n_busy = answers.iter().filter(|(status, _)| *status == 409).count();
-    println!("{key}: 201 {} times, 409 {n_busy} times", accepted.len());
-    let other = answers
-        .iter()
-        .find(|(status, _)| !matches!(status, 201 | 409));
-    assert_eq!(other, None, "another answer");
-    let first = accepted.first().expect("one of them is accepted");
-    assert!(accepted.iter().all(|body| body == first), "answers differ");
+/// One message, one provider call, and one answer for all.
+async fn assert_once(stack: &Stack, key: &str, answers: &[Answer], answered: &Answered) {
+    let n_busy = answered.busy.load(Ordering::Relaxed);
+    println!(
+        "{key}: {} answers, of them 409 {n_busy} times",
+        answered.all.load(Ordering::Relaxed)
+    );
+    assert_eq!(answers.len(), POSTS);
+    let (status, first) = &answers[0];
+    assert_eq!(*status, 201, "{first}");
+    let other = answers.iter().find(|answer| **answer != answers[0]);
+    assert_eq!(other, None, "another answer than {first}");
     let id = first["id"].as_str().unwrap();
     stack.until_status(id, "delivered").await;
     stack.assert_settled().await;
@@ -111,8 +118,9 @@ async fn assert_once(stack: &Stack, key: &str, answers: &[Answer]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_posts_at_once_with_one_key_are_one_message() {
     let stack = Stack::start(StackOptions::default()).await;
-    let answers = posts(&stack, "one-key", &AtomicUsize::new(0)).await;
-    assert_once(&stack, "one-key", &answers).await;
+    let answered = Answered::default();
+    let answers = posts(&stack, "one-key", &answered).await;
+    assert_once(&stack, "one-key", &answers, &answered).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,15 +135,15 @@ async fn a_thousand_posts_with_one_key_are_one_message_though_the_api_is_killed_
         matches!(asked.await, Ok((200, _))).then_some(())
     })
     .await;
-    let n_answered = AtomicUsize::new(0);
+    let answered = Answered::default();
     let killing = async {
         eventually("some are answered", ASKED_FOR, async || {
-            (n_answered.load(Ordering::Relaxed) >= KILLED_AFTER).then_some(())
+            (answered.all.load(Ordering::Relaxed) >= KILLED_AFTER).then_some(())
         })
         .await;
         api.kill();
         stack.another(Member::Api, &[])
     };
-    let (answers, _api) = tokio::join!(posts(&stack, "killed-key", &n_answered), killing);
-    assert_once(&stack, "killed-key", &answers).await;
+    let (answers, _api) = tokio::join!(posts(&stack, "killed-key", &answered), killing);
+    assert_once(&stack, "killed-key", &answers, &answered).await;
 }
