@@ -47,11 +47,23 @@ struct Run {
     next: AtomicU64,
 }
 
-/// Connections of every scenario.
+/// The most connections of a scenario.
 const CONNECTIONS: usize = 64;
+/// A connection sends at least once in this time, in seconds: the API closes those that are idle for
+/// five.
+const USED_EVERY_S: f64 = 2.0;
 
-/// Sends over 64 connections, to the services in turn, and returns what came of it. All targets
-/// are of one API.
+impl Pace {
+    fn n_connections(self) -> usize {
+        match self {
+            Self::Closed => CONNECTIONS,
+            Self::PerSecond(rate) => ((rate * USED_EVERY_S) as usize).clamp(1, CONNECTIONS),
+        }
+    }
+}
+
+/// Sends over 64 connections, or as few as a low rate keeps busy, to the services in turn, and returns
+/// what came of it. All targets are of one API.
 pub(crate) async fn drive(
     targets: &[Target],
     pace: Pace,
@@ -59,8 +71,9 @@ pub(crate) async fn drive(
     seed: u64,
 ) -> anyhow::Result<Tally> {
     let address = targets.first().context("a target")?.address;
-    let mut connections = Vec::with_capacity(CONNECTIONS);
-    for _ in 0..CONNECTIONS {
+    let n_connections = pace.n_connections();
+    let mut connections = Vec::with_capacity(n_connections);
+    for _ in 0..n_connections {
         connections.push(Connection::open(address).await?);
     }
     let run = Arc::new(Run {
