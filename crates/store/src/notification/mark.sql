@@ -2,6 +2,8 @@
 -- before the answer was written has moved the status already and is not undone. A service that
 -- registered for it hears of what is completed; a reference that receipts will name instead of our
 -- id is kept, whoever holds the lease. E-mails sent are tallied by service (limits/roll_up.sql).
+-- Rows are locked in the order of their ids before any is changed, as in receipts.sql: receipts come
+-- while results are written, and two statements that wait for each other stand for a second.
 WITH results AS (
     SELECT *
     FROM unnest(
@@ -13,6 +15,11 @@ WITH results AS (
 ), c AS MATERIALIZED (
     SELECT carillon_now() AS now, $12::text[] AS completed, $13::uuid AS lowest,
         $14::uuid AS highest, $15::text AS actor
+), locked AS MATERIALIZED (
+    SELECT n.id FROM notifications n
+    WHERE n.id = ANY ($1) AND n.id >= $13 AND n.id <= $14
+    ORDER BY n.id
+    FOR NO KEY UPDATE
 ), marked AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = 'created' THEN r.status ELSE n.status END,
@@ -33,7 +40,8 @@ WITH results AS (
         last_seq = n.last_seq + 1,
         updated_at = c.now
     FROM results r, c
-    WHERE n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
+    WHERE (SELECT count(*) FROM locked) > 0
+      AND n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
     RETURNING n.id, n.service_id, n.last_seq, n.status, r.event, r.reason, r.detail,
         -- Completed by this result, and not by a receipt before it.
         n.status = r.status AND r.status = ANY (c.completed) AND n.completed_at = c.now AS completes,

@@ -3,7 +3,8 @@
 -- A receipt that overtook the mark says when the message was sent too, so that whoever is told of it
 -- is told the same at every attempt. No message ends before it was sent, whatever clocks say.
 -- Its consequences are in the same statement: the recipient goes on the service's list, the service
--- hears of it if it registered, and a receipt that was parked is so no more.
+-- hears of it if it registered, and a receipt that was parked is so no more. Rows are locked in the
+-- order of their ids before any is changed, as in mark.sql.
 WITH given AS (
     SELECT *
     FROM unnest(
@@ -35,6 +36,11 @@ WITH given AS (
     CROSS JOIN LATERAL (
         SELECT coalesce(n.sent_at, greatest(n.created_at, least(given.at, c.now))) AS sent_at
     ) sent
+), locked AS MATERIALIZED (
+    SELECT n.id FROM notifications n
+    WHERE n.id = ANY ($1) AND n.id >= $16 AND n.id <= $17
+    ORDER BY n.id
+    FOR NO KEY UPDATE
 ), applied AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = ANY (c.sources) THEN c.target ELSE n.status END,
@@ -53,7 +59,8 @@ WITH given AS (
     FROM known f, c
     -- Every entry moves last_seq: what another statement wrote since the timeline was looked at may
     -- be this very receipt, so the row is left alone and the caller looks again.
-    WHERE NOT f.was_seen
+    WHERE (SELECT count(*) FROM locked) > 0
+      AND NOT f.was_seen
       -- Implied by what follows; without it the planner may read the day between the bounds.
       AND n.id = ANY (ARRAY(SELECT id FROM known))
       AND n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest

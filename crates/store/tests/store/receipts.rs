@@ -2,12 +2,14 @@
 
 use carillon_core::id::NotificationId;
 use carillon_core::receipt::{Receipt, ReceiptKind};
-use carillon_store::notification::{apply_receipts, mark};
+use carillon_store::notification::{apply_receipts, claim, mark};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use crate::given::{Given, accepted, given, receipt};
+use uuid::Uuid;
+
+use crate::given::{Given, LEASE, accepted, emails, given, ids, receipt};
 
 /// When it was sent and when it ended, in microseconds of the epoch.
 async fn times(given: &Given, id: NotificationId) -> (Option<i64>, Option<i64>) {
@@ -133,7 +135,7 @@ async fn a_receipt_for_a_message_that_waits_ends_its_wait() {
     let id = given.on_its_way().await;
     given.claimed(id).await;
     given.database.advance_clock(crate::given::LEASE * 2).await;
-    carillon_store::notification::rescue_lost(&given, 10)
+    carillon_store::notification::rescue_lost(&given, 48, 10)
         .await
         .unwrap();
     assert_eq!(
@@ -232,4 +234,41 @@ async fn no_message_ends_before_it_was_sent() {
     assert_eq!(Some(told_of_end(&given, id).await), sent);
     apply_receipts(&given, &[early_too]).await.unwrap();
     assert_eq!(times(&given, id).await, (sent, sent));
+}
+
+/// PostgreSQL ends such a circle after a second, in which nobody is told of anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn results_and_receipts_of_the_same_messages_never_wait_for_each_other_in_a_circle() {
+    let given = given().await;
+    for round in 0..20 {
+        let batch = emails(200);
+        given.save(&batch).await;
+        let token = Uuid::new_v4();
+        claim(&given, &ids(&batch), token, LEASE).await.unwrap();
+        // Answers come in any order, and a statement takes some hundred of each.
+        let results: Vec<_> = ids(&batch)
+            .into_iter()
+            .rev()
+            .map(|id| accepted(id, token))
+            .collect();
+        let receipts: Vec<_> = ids(&batch)
+            .into_iter()
+            .map(|id| receipt(id, ReceiptKind::Delivered, "e"))
+            .collect();
+        let (marked, applied) = tokio::join!(
+            mark(&given, &results, "worker"),
+            apply_receipts(&given, &receipts)
+        );
+        assert_eq!(marked.unwrap().n_late, 0, "{round}");
+        assert!(applied.unwrap().unknown.is_empty(), "{round}");
+    }
+    let circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    given
+        .database
+        .client()
+        .await
+        .execute("SELECT pg_stat_force_next_flush()", &[])
+        .await
+        .unwrap();
+    assert_eq!(given.database.number(circles).await, 0);
 }
