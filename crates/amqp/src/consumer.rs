@@ -1,26 +1,27 @@
 //! Consuming: deliveries flow into a channel per subscription, acknowledgements flow back.
+//!
+//! All subscriptions share one connection. Only a queue that the broker cannot serve, and for which it
+//! closes whatever connection asks, is consumed over one of its own, so that it stops no other
+//! (`keep`).
 
-use std::sync::Arc;
+mod flow;
 
-use carillon_core::trace::TraceContext;
+use std::time::{Duration, Instant};
+
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
-use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::connect::{pause_after, within_deadline};
 use crate::declare::declare_all;
-use crate::delivery::{Delivery, Desk, Ticket};
-use crate::ledger::Ledger;
-use crate::outgoing::TRACEPARENT;
+use crate::delivery::Delivery;
 use crate::publisher::close;
-use crate::{Error, Options};
+use crate::{Error, Options, topology};
+use flow::flow;
 
 /// A queue to consume, and where its deliveries go.
 pub struct Subscription {
@@ -32,15 +33,49 @@ pub struct Subscription {
     pub deliveries: mpsc::Sender<Delivery>,
 }
 
-/// All consumers of a process, over one connection that is rebuilt when anything breaks.
+/// All consumers of a process.
 pub struct Consumers {
     options: Options,
     subscriptions: Vec<Subscription>,
 }
 
 const CONSUMER_TAG: &str = "carillon";
-/// How long shutdown waits for the broker to stop sending.
-const CANCEL_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// A queue that does not let itself be consumed within this time, while its connection stands, is
+/// broken.
+const CONSUMED_WITHIN: Duration = Duration::from_secs(10);
+/// A queue at which so many connections in a row broke gets one of its own: a broker that goes away
+/// may leave any of them off once.
+const APART_AFTER: u32 = 2;
+/// The broker could not serve a queue for this time, and everything else it could: it will not mend
+/// by itself.
+const REBUILT_AFTER: Duration = Duration::from_secs(20);
+
+/// What keeps a connection with its consumers from being made.
+enum Unopened {
+    /// The broker is away, or refuses more than one queue.
+    Away(Error),
+    /// The connection and all queues are there, but this one cannot be consumed.
+    Broken {
+        /// Which of the subscriptions.
+        nth: usize,
+        /// Whether the broker failed over it, rather than not to answer.
+        is_fault: bool,
+        error: Error,
+    },
+}
+
+impl From<Error> for Unopened {
+    fn from(error: Error) -> Self {
+        Self::Away(error)
+    }
+}
+
+/// The queue at which opening broke the last times, in a row.
+struct Trouble {
+    queue: String,
+    times: u32,
+    since: Instant,
+}
 
 impl Consumers {
     /// Consumers that are not connected yet.
@@ -53,214 +88,245 @@ impl Consumers {
     }
 
     /// Consumes until shutdown, then stops taking and returns once every delivery in hand is
-    /// settled or dropped.
-    pub async fn run(self, shutdown: CancellationToken, ready: impl Fn(bool) + Send) {
-        let mut failures = 0;
-        while !shutdown.is_cancelled() {
-            let opened = tokio::select! {
-                opened = within_deadline(self.open()) => opened,
-                () = shutdown.cancelled() => return,
-            };
-            match opened {
-                Ok((connection, channels)) => {
-                    failures = 0;
-                    ready(true);
-                    tracing::info!(n_queues = channels.len(), "consuming");
-                    let ended = self.consume(channels, &shutdown).await;
-                    ready(false);
-                    if let Err(error) = ended {
-                        tracing::warn!(%error, "consuming broke off; rebuilding");
-                    }
-                    close(&connection).await;
+    /// settled or dropped. `ready` hears of the shared connection: a broken queue makes no process
+    /// unready, for the others are served.
+    pub async fn run(self, shutdown: CancellationToken, ready: impl Fn(bool) + Send + Sync) {
+        let Self {
+            options,
+            subscriptions,
+        } = self;
+        let mut apart = FuturesUnordered::new();
+        let mut shared = Box::pin(keep(&options, subscriptions, &shutdown, &ready));
+        loop {
+            tokio::select! {
+                split = &mut shared => {
+                    let Some(Split { broken, others }) = split else { break };
+                    apart.push(keep(&options, vec![broken], &shutdown, &|_| {}));
+                    shared = Box::pin(keep(&options, others, &shutdown, &ready));
                 }
-                Err(error) => {
-                    failures += 1;
-                    if failures == 1 {
-                        tracing::warn!(%error, "cannot connect to RabbitMQ for consuming; trying on");
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(pause_after(failures)) => {}
-                        () = shutdown.cancelled() => {}
-                    }
-                }
+                // They end at shutdown only, and one by itself is never split.
+                Some(_) = apart.next() => {}
             }
         }
-    }
-
-    async fn open(&self) -> Result<(Connection, Vec<(Channel, lapin::Consumer)>), Error> {
-        let connection = self.options.connect("consumer").await?;
-        declare_all(&connection, &self.options.prefix).await?;
-        let mut channels = Vec::with_capacity(self.subscriptions.len());
-        for subscription in &self.subscriptions {
-            let channel = connection.create_channel().await?;
-            channel
-                .basic_qos(subscription.prefetch, BasicQosOptions::default())
-                .await?;
-            let consumer = channel
-                .basic_consume(
-                    subscription.name.as_str().into(),
-                    CONSUMER_TAG.into(),
-                    BasicConsumeOptions::default(),
-                    FieldTable::default(),
-                )
-                .await?;
-            channels.push((channel, consumer));
-        }
-        Ok((connection, channels))
-    }
-
-    /// Runs every subscription; the first to break ends all, for they share the connection.
-    async fn consume(
-        &self,
-        channels: Vec<(Channel, lapin::Consumer)>,
-        shutdown: &CancellationToken,
-    ) -> Result<(), Error> {
-        let mut running: FuturesUnordered<_> = self
-            .subscriptions
-            .iter()
-            .zip(channels)
-            .map(|(subscription, (channel, consumer))| {
-                flow(subscription, channel, consumer, shutdown)
-            })
-            .collect();
-        while let Some(ended) = running.next().await {
-            ended?;
-        }
-        Ok(())
+        while apart.next().await.is_some() {}
     }
 }
 
-/// One subscription: deliveries out, acknowledgements back; after shutdown until nothing is in
-/// hand.
-async fn flow(
+/// A subscription that is to go on apart from the others.
+struct Split {
+    broken: Subscription,
+    others: Vec<Subscription>,
+}
+
+/// Keeps a connection with these consumers until shutdown, or until one of several proves broken. One
+/// that is alone already is rebuilt if PostgreSQL has what was in it.
+async fn keep(
+    options: &Options,
+    mut subscriptions: Vec<Subscription>,
+    shutdown: &CancellationToken,
+    ready: &(dyn Fn(bool) + Send + Sync),
+) -> Option<Split> {
+    let mut failures = 0;
+    let mut trouble: Option<Trouble> = None;
+    while !shutdown.is_cancelled() {
+        let opened = tokio::select! {
+            opened = open(options, &subscriptions) => opened,
+            () = shutdown.cancelled() => return None,
+        };
+        let (nth, is_fault, error) = match opened {
+            Ok((connection, channels)) => {
+                if let Some(Trouble { queue, .. }) = trouble.take() {
+                    tell_broken(options, &queue, false);
+                }
+                failures = 0;
+                ready(true);
+                tracing::info!(n_queues = channels.len(), "consuming");
+                let ended = consume(&subscriptions, channels, shutdown).await;
+                ready(false);
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "consuming broke off; rebuilding");
+                }
+                close(&connection).await;
+                continue;
+            }
+            Err(Unopened::Away(error)) => (None, false, error),
+            Err(Unopened::Broken {
+                nth,
+                is_fault,
+                error,
+            }) => (Some(nth), is_fault, error),
+        };
+        failures += 1;
+        if failures == 1 {
+            tracing::warn!(%error, "cannot consume from RabbitMQ; trying on");
+        }
+        if let Some(nth) = nth {
+            let times = met(&mut trouble, &subscriptions[nth].name);
+            if times >= APART_AFTER && subscriptions.len() > 1 {
+                let broken = subscriptions.remove(nth);
+                tracing::error!(queue = broken.name, %error, "the broker cannot serve a queue; \
+                     the others go on without it");
+                return Some(Split {
+                    broken,
+                    others: subscriptions,
+                });
+            }
+            if subscriptions.len() == 1 {
+                tell_broken(options, &subscriptions[nth].name, true);
+                if let Some(trouble) = trouble.as_mut().filter(|t| is_fault && t.is_lasting()) {
+                    rebuild(options, &subscriptions[nth].name).await;
+                    trouble.since = Instant::now();
+                }
+            }
+        } else {
+            trouble = None;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause_after(failures)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    None
+}
+
+impl Trouble {
+    fn is_lasting(&self) -> bool {
+        self.since.elapsed() >= REBUILT_AFTER
+    }
+}
+
+/// Notes that opening broke at this queue; how many times in a row it did.
+fn met(trouble: &mut Option<Trouble>, queue: &str) -> u32 {
+    match trouble {
+        Some(known) if known.queue == queue => {
+            known.times += 1;
+            known.times
+        }
+        _ => {
+            *trouble = Some(Trouble {
+                queue: queue.to_owned(),
+                times: 1,
+                since: Instant::now(),
+            });
+            1
+        }
+    }
+}
+
+type Opened = (Connection, Vec<(Channel, lapin::Consumer)>);
+
+async fn open(options: &Options, subscriptions: &[Subscription]) -> Result<Opened, Unopened> {
+    let connection = within_deadline(async {
+        let connection = options.connect("consumer").await?;
+        declare_all(&connection, &options.prefix).await?;
+        Ok(connection)
+    })
+    .await?;
+    let mut channels = Vec::with_capacity(subscriptions.len());
+    for (nth, subscription) in subscriptions.iter().enumerate() {
+        // A stalled broker answers nothing, not even a refusal.
+        let consuming = tokio::time::timeout(CONSUMED_WITHIN, begin(&connection, subscription));
+        let (is_fault, error) = match consuming.await {
+            Ok(Ok(begun)) => {
+                channels.push(begun);
+                continue;
+            }
+            Ok(Err(error)) => (is_internal(&error), error.into()),
+            Err(_) => (false, Error::Unavailable("no answer in time".to_owned())),
+        };
+        close(&connection).await;
+        return Err(Unopened::Broken {
+            nth,
+            is_fault,
+            error,
+        });
+    }
+    Ok((connection, channels))
+}
+
+async fn begin(
+    connection: &Connection,
     subscription: &Subscription,
-    channel: Channel,
-    mut consumer: lapin::Consumer,
+) -> lapin::Result<(Channel, lapin::Consumer)> {
+    let channel = connection.create_channel().await?;
+    channel
+        .basic_qos(subscription.prefetch, BasicQosOptions::default())
+        .await?;
+    let consumer = channel
+        .basic_consume(
+            subscription.name.as_str().into(),
+            CONSUMER_TAG.into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    Ok((channel, consumer))
+}
+
+/// Whether the broker itself failed over what it was asked.
+fn is_internal(error: &lapin::Error) -> bool {
+    use lapin::protocol::{AMQPErrorKind, AMQPHardError};
+    matches!(
+        error.kind(),
+        lapin::ErrorKind::ProtocolError(amqp)
+            if *amqp.kind() == AMQPErrorKind::Hard(AMQPHardError::INTERNALERROR)
+    )
+}
+
+/// Deletes a queue that the broker cannot serve, if it holds ids only: it is declared with the next
+/// connection, and PostgreSQL sends on what was in it. One that may hold the only copy of a message is
+/// left to a person.
+async fn rebuild(options: &Options, name: &str) {
+    let Some(queue) = topology::lane_named(&options.prefix, name) else {
+        tracing::error!(
+            queue = name,
+            "the broker cannot serve a queue that may hold the only copy of messages; \
+             see docs/runbooks/queue-broken.md"
+        );
+        return;
+    };
+    let deleting = async {
+        let connection = options.connect("rebuild").await?;
+        let channel = connection.create_channel().await?;
+        channel
+            .queue_delete(name.into(), QueueDeleteOptions::default())
+            .await?;
+        close(&connection).await;
+        Ok(())
+    };
+    match within_deadline(deleting).await {
+        Ok(()) => {
+            metrics::counter!("carillon_queues_rebuilt_total", "queue" => queue.as_str())
+                .increment(1);
+            tracing::warn!(
+                queue = name,
+                "the broker could not serve a queue; it was deleted and is declared anew"
+            );
+        }
+        Err(error) => tracing::error!(queue = name, %error, "a broken queue cannot be deleted"),
+    }
+}
+
+/// Says in a metric whether the broker can serve a queue.
+fn tell_broken(options: &Options, name: &str, is_broken: bool) {
+    let queue = name.strip_prefix(&options.prefix).unwrap_or(name);
+    metrics::gauge!("carillon_queue_broken", "queue" => queue.to_owned())
+        .set(f64::from(u8::from(is_broken)));
+}
+
+/// Runs every subscription; the first to break ends all, for they share the connection.
+async fn consume(
+    subscriptions: &[Subscription],
+    channels: Vec<(Channel, lapin::Consumer)>,
     shutdown: &CancellationToken,
 ) -> Result<(), Error> {
-    let desk = Arc::new(Desk {
-        ledger: Mutex::new(Ledger::default()),
-        settled: Notify::new(),
-    });
-    let (in_hand, mut all_settled) = mpsc::channel::<()>(1);
-    loop {
-        tokio::select! {
-            biased;
-            () = desk.settled.notified() => acknowledge(&channel, &desk).await?,
-            () = shutdown.cancelled() => break,
-            next = consumer.next() => {
-                let Some(message) = next else {
-                    return Err(Error::Unroutable(subscription.name.clone()));
-                };
-                let message = message?;
-                desk.ledger.lock().opened(message.delivery_tag);
-                let ticket = Ticket {
-                    tag: message.delivery_tag,
-                    desk: Arc::clone(&desk),
-                    _in_hand: in_hand.clone(),
-                    is_settled: false,
-                };
-                let delivery = read(message, ticket);
-                // The handler may be slow: acknowledgements must flow meanwhile.
-                let mut sending = std::pin::pin!(subscription.deliveries.send(delivery));
-                let sent = loop {
-                    tokio::select! {
-                        biased;
-                        () = desk.settled.notified() => acknowledge(&channel, &desk).await?,
-                        sent = &mut sending => break sent,
-                    }
-                };
-                if sent.is_err() {
-                    break;
-                }
-            }
-        }
-    }
-    let cancelling = channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default());
-    // A stalled broker does not answer; it learns of the end when the connection closes.
-    if let Ok(cancelled) = tokio::time::timeout(CANCEL_WITHIN, cancelling).await {
-        cancelled?;
-    }
-    drop((consumer, in_hand));
-    loop {
-        tokio::select! {
-            biased;
-            () = desk.settled.notified() => acknowledge(&channel, &desk).await?,
-            none_left = all_settled.recv() => if none_left.is_none() { break },
-        }
-    }
-    acknowledge(&channel, &desk).await
-}
-
-/// Tells the broker what is settled or dropped. Never cancelled half-way: what was taken from the
-/// ledger must be told.
-async fn acknowledge(channel: &Channel, desk: &Desk) -> Result<(), Error> {
-    let acks = desk.ledger.lock().take();
-    for tag in acks.back {
-        let options = BasicNackOptions {
-            requeue: true,
-            ..Default::default()
-        };
-        channel.basic_nack(tag, options).await?;
-    }
-    if let Some(tag) = acks.up_to {
-        channel
-            .basic_ack(tag, BasicAckOptions { multiple: true })
-            .await?;
-    }
-    for tag in acks.single {
-        channel
-            .basic_ack(tag, BasicAckOptions { multiple: false })
-            .await?;
+    let mut running: FuturesUnordered<_> = subscriptions
+        .iter()
+        .zip(channels)
+        .map(|(subscription, (channel, consumer))| flow(subscription, channel, consumer, shutdown))
+        .collect();
+    while let Some(ended) = running.next().await {
+        ended?;
     }
     Ok(())
-}
-
-fn read(message: lapin::message::Delivery, ticket: Ticket) -> Delivery {
-    let properties = &message.properties;
-    let header = |name: &str| {
-        let headers = properties.headers().as_ref();
-        headers.and_then(|table| table.inner().get(name))
-    };
-    let number = |name: &str| header(name).and_then(as_number);
-    let counted = number("x-delivery-count").unwrap_or(0);
-    Delivery {
-        task: properties
-            .kind()
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
-        version: number("x-version")
-            .and_then(|v| u16::try_from(v).ok())
-            .unwrap_or(0),
-        id: properties
-            .message_id()
-            .as_ref()
-            .and_then(|id| id.as_str().parse().ok()),
-        redeliveries: counted.max(u64::from(message.redelivered)),
-        trace: header(TRACEPARENT).and_then(as_trace),
-        payload: message.data,
-        ticket,
-    }
-}
-
-fn as_trace(value: &AMQPValue) -> Option<TraceContext> {
-    match value {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok()?.parse().ok(),
-        _ => None,
-    }
-}
-
-fn as_number(value: &AMQPValue) -> Option<u64> {
-    let number = match value {
-        AMQPValue::ShortShortInt(n) => i64::from(*n),
-        AMQPValue::ShortShortUInt(n) => i64::from(*n),
-        AMQPValue::ShortInt(n) => i64::from(*n),
-        AMQPValue::ShortUInt(n) => i64::from(*n),
-        AMQPValue::LongInt(n) => i64::from(*n),
-        AMQPValue::LongUInt(n) => i64::from(*n),
-        AMQPValue::LongLongInt(n) => *n,
-        _ => return None,
-    };
-    u64::try_from(number).ok()
 }

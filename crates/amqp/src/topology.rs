@@ -40,3 +40,9 @@ pub fn name(prefix: &str, queue: Queue) -> String {
 pub fn dead_name(prefix: &str, queue: Queue) -> String {
     format!("{prefix}{}", queue.dead())
 }
+
+/// The queue of ids that has this name on the broker; none for what PostgreSQL cannot rebuild.
+#[must_use]
+pub fn lane_named(prefix: &str, name: &str) -> Option<Queue> {
+    Queue::lanes().find(|queue| self::name(prefix, *queue) == name)
+}

@@ -16,7 +16,7 @@ pub mod save_notifications;
 
 pub use apply_receipts::ApplyReceipts;
 pub use call_service::CallService;
-pub use deliver::Deliver;
+pub use deliver::{Deliver, Deliverable};
 pub use mark_lane::MarkLane;
 pub use process_job::ProcessJob;
 pub use save_notifications::SaveNotification;

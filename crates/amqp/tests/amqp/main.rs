@@ -1,5 +1,6 @@
 //! Publishing and consuming against a real RabbitMQ: a queue prefix per test.
 
+mod broken;
 mod consume;
 mod given;
 mod inspect;
