@@ -17,8 +17,10 @@ verb_lint() {
     LINT_SKIPPED+=("licences and duplicates (cargo-deny is not installed)")
   fi
   if command -v shellcheck >/dev/null; then
+    local scripts
+    mapfile -t scripts < <(shell_scripts)
     # Not SC2034 and SC2120: it sees one file at a time, and these are sourced together.
-    check "shell scripts" shellcheck -x -S warning -e SC2034,SC2120 dev .ci/run deploy/dev/*.sh deploy/dev/server-ctl deploy/sbom.sh
+    check "shell scripts" shellcheck -x -S warning -e SC2034,SC2120 "${scripts[@]}"
   else
     LINT_SKIPPED+=("shell scripts (shellcheck is not installed)")
   fi
@@ -30,6 +32,13 @@ verb_lint() {
   fi
   say "./dev lint: passed"
 }
+
+# Every file of the repository whose first line says that it is a shell script, whatever its name.
+shell_scripts() (
+  cd "$ROOT" || exit
+  find . \( -path ./.git -o -path ./.dev -o -path ./target -o -path ./deploy/compose/secrets \) -prune -o -type f \
+    -exec awk 'FNR == 1 { if (/^#!.*sh$|^# shellcheck shell=/) print FILENAME; nextfile }' {} + | sort
+)
 
 check() {
   local what=$1 from

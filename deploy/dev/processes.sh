@@ -19,6 +19,7 @@ process_pid() {
 development_settings() {
   local format=$1
   printf '%s\n' \
+    "CARILLON__API__LINGER_MS=${CARILLON__API__LINGER_MS:-0}" \
     "CARILLON__RETRY__SCALE=${CARILLON__RETRY__SCALE:-0.02}" \
     "CARILLON__SHUTDOWN__DRAIN_S=${CARILLON__SHUTDOWN__DRAIN_S:-12}" \
     "CARILLON__TELEMETRY__LOG_FORMAT=${CARILLON__TELEMETRY__LOG_FORMAT:-$format}"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Private RabbitMQ nodes. One instance is one directory:
 #   port  dist.port  epmd.port  pid  epmd.pid  node  rabbitmq.conf  home/.erlang.cookie  mnesia/
-# Each has an epmd of its own, so that nothing done here is seen by another Erlang node.
+# Each has an epmd of its own, so that nothing done here is seen by another Erlang node; the nodes of one
+# cluster share that of the first, and its cookie.
 
 rmq_mark() { printf -- '-carillon_instance %s ' "$(<"$1/node")"; }
 rmq_pid() { [[ -s $1/node ]] && pid_in "$1/pid" "$(rmq_mark "$1")"; }
@@ -32,6 +33,22 @@ rmq_create() {
   if [[ ! -s $dir/home/.erlang.cookie ]]; then
     (umask 077 && random_hex 16 >"$dir/home/.erlang.cookie" && chmod 400 "$dir/home/.erlang.cookie") || return
   fi
+}
+
+# Makes an instance that is to be a node of the cluster of another, which runs.
+rmq_create_beside() {
+  local dir=$1 first=$2
+  rmq_create "$dir" || return
+  install -m 400 "$first/home/.erlang.cookie" "$dir/home/.erlang.cookie" || return
+  cp "$first/epmd.port" "$first/epmd.pid" "$dir/" || return
+  # While any of them is down, the others need it.
+  touch "$first/shares-epmd" "$dir/shares-epmd"
+}
+
+# Returns when the node is a member.
+rmq_join() {
+  local dir=$1 first=$2
+  rmq_ctl "$dir" -q stop_app && rmq_ctl "$dir" -q join_cluster "$(<"$first/node")" && rmq_ctl "$dir" -q start_app
 }
 
 rmq_start() {
@@ -77,7 +94,7 @@ END
   done
   note "RabbitMQ in $dir did not start (attempt $attempt)"
   last_lines "$log"
-  rmq_stop_epmd "$dir"
+  if [[ ! -e $dir/shares-epmd ]]; then rmq_stop_epmd "$dir"; fi
   return 1
 }
 
@@ -136,7 +153,7 @@ rmq_stop() {
     fi
   fi
   rm -f "$dir/pid"
-  rmq_stop_epmd "$dir"
+  if [[ ! -e $dir/shares-epmd ]]; then rmq_stop_epmd "$dir"; fi
 }
 
 rmq_pause() {
@@ -154,6 +171,7 @@ rmq_resume() {
 rmq_destroy() {
   local dir=$1
   rmq_stop "$dir" kill || return
+  rmq_stop_epmd "$dir"
   rm -rf "$dir"
 }
 

@@ -301,7 +301,7 @@ dashboard(
         number("Missing", shared("carillon_ledger_missing"), bad=1, about="Runbook: messages-missing."),
         number("Adrift", shared("carillon_ledger_adrift"), bad=1, about="Runbook: messages-adrift."),
         number("Oldest in an inbox", shared("carillon_ledger_in_inbox_oldest_seconds"), unit="s", warn=60, bad=900),
-        number("Not looked at for", "min(carillon_ledger_unchecked_seconds)", unit="s", warn=180, bad=900, about="Runbook: ledger-not-checked."),
+        number("Not looked at for", "time() - max(carillon_ledger_checked_until_timestamp_seconds)", unit="s", warn=180, bad=900, about="Runbook: ledger-not-checked."),
         number("Quarantined within a day", "sum(increase(carillon_quarantined_total[1d])) or vector(0)", warn=1, about="Runbook: quarantined."),
     ]),
     ("Where it is", 9, [

@@ -3,6 +3,7 @@
 mod is_ready;
 mod pgbouncer;
 mod roles;
+mod variables;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

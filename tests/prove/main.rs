@@ -2,6 +2,7 @@
 //! module here or of a test in it. Each test is one line and prints the figures it saw.
 
 mod bulk;
+mod deploy;
 mod first_light;
 mod load;
 mod proof;

@@ -11,6 +11,8 @@ async fn start() -> Stack {
         env: vec![
             // A second call would come at once.
             ("CARILLON__RETRY__SCALE", "0.001".to_owned()),
+            // And whoever decides for one has it beyond the last attempt, too.
+            ("CARILLON__RETRY__MAX_ATTEMPTS", "1".to_owned()),
             ("CARILLON__DELIVERY__PROVIDER_TIMEOUT_MS", "1000".to_owned()),
         ],
         ..StackOptions::default()
@@ -115,6 +117,46 @@ async fn a_held_message_is_settled_by_its_receipt_after_one_call_or_by_an_admini
     let unknown = "0198c6a2-5d3e-7b12-9f60-3c1a5e8d7f42";
     let (status, _) = resolve(&stack, unknown, json!({"action": "retry"})).await;
     assert_eq!(status, 404);
+    stack.assert_settled().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_message_of_a_paused_job_is_not_sent_again_before_the_job_goes_on() {
+    let stack = start().await;
+    assert_eq!(say(&stack, "hold").await.0, 204);
+    let mailing = json!({
+        "template_id": stack.demo("EMAIL_TEMPLATE_ID"), "name": "May",
+        "csv": "email address,name\nhang@simulator.notify,Ada\n",
+    });
+    let (status, answer) = stack.post("/bulk", &stack.key(), &mailing).await;
+    assert_eq!(status, 201, "{answer}");
+    let job = answer["data"]["id"].as_str().unwrap();
+    let rows = format!("/api/jobs/{job}/rows");
+    let id = eventually("its row is saved", Duration::from_secs(30), async || {
+        let (_, rows) = stack.get(&rows, &stack.admin()).await;
+        rows["rows"][0]["id"].as_str().map(ToOwned::to_owned)
+    })
+    .await;
+    until_lost(&stack, &id, 1).await;
+
+    let ask = async |verb: &str| {
+        let path = format!("/api/jobs/{job}/{verb}");
+        let answer = stack
+            .request(Method::POST, &path, &stack.admin(), None)
+            .await;
+        assert_eq!(answer.unwrap().0, 200, "{verb}");
+    };
+    ask("pause").await;
+    let (status, problem) = resolve(&stack, &id, json!({"action": "retry"})).await;
+    assert_eq!(status, 409, "{problem}");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("resume the job first"), "{problem}");
+    ask("resume").await;
+    let (status, _) = resolve(&stack, &id, json!({"action": "retry"})).await;
+    assert_eq!(status, 200);
+    until_lost(&stack, &id, 2).await;
+    let (status, _) = resolve(&stack, &id, json!({"action": "give-up"})).await;
+    assert_eq!(status, 200);
     stack.assert_settled().await;
 }
 

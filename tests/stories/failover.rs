@@ -151,8 +151,29 @@ async fn a_refused_login_pauses_the_provider_and_costs_no_message_an_attempt() {
         .await;
     }
     assert!(is_paused(&stack, "relay").await);
+    // They come back before it may be tried again, and wait once more, unclaimed and without a word.
+    stack.database.advance_clock(Duration::from_secs(90)).await;
+    let n_waiting = "SELECT count(*) FROM notifications
+         WHERE wait_reason = 'provider-paused' AND due_at > carillon_now()";
+    eventually("all wait again", Duration::from_secs(30), async || {
+        let n = stack.database.number(n_waiting).await;
+        (n == 3).then_some(())
+    })
+    .await;
+    for id in &ids {
+        let timeline = stack.timeline(id).await;
+        assert_eq!(
+            n_with(&timeline, "held", "provider-paused"),
+            1,
+            "{timeline:?}"
+        );
+    }
     let mended = json!({"credentials": {"username": RIGHT.0, "password": RIGHT.1}});
     call(&stack, Method::PATCH, "/api/providers/relay", &mended).await;
+    eventually("it begins anew", Duration::from_secs(30), async || {
+        (!is_paused(&stack, "relay").await).then_some(())
+    })
+    .await;
     stack.database.advance_clock(Duration::from_secs(90)).await;
     for id in &ids {
         stack.until_status(id, "sent").await;

@@ -98,6 +98,18 @@ async fn what_was_accepted_adds_up_and_so_does_what_was_set_aside() {
         printed.contains("adds up; every minute before"),
         "{printed}"
     );
+    // Whoever watches has seen it when they leave.
+    let env = [("DATABASE_URL", &stack.database.url)];
+    let mut watch = Process::start("carillon", env, &["ledger", "--watch"]);
+    let within = Duration::from_secs(30);
+    eventually("the ledger is shown", within, async || {
+        watch.logs().contains("adds up; every").then_some(())
+    })
+    .await;
+    watch.signal("INT");
+    watch.ended(within).await;
+    let shown = watch.logs();
+    assert_eq!(shown.matches("adds up; every").count(), 1, "{shown}");
     let (status, refusal) = stack.get("/api/ledger?lane=fast", &stack.admin()).await;
     assert_eq!(
         (status, &refusal["errors"][0]["field"]),

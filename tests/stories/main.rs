@@ -27,3 +27,4 @@ mod retries;
 mod suppression;
 mod templates;
 mod traces;
+mod upgrade;

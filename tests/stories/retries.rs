@@ -84,7 +84,7 @@ async fn scripted_outcomes_end_as_they_should_with_every_try_on_the_timeline() {
             ("accepted", "-"),
             ("attempted", "answer-lost"),
             ("attempted", "answer-lost"),
-            ("failed", "attempts-exhausted"),
+            ("failed", "answer-lost"),
         ]
     );
     let timeline = stack.timeline(&delayed).await;

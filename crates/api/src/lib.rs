@@ -15,6 +15,7 @@ mod error;
 mod fresh_read;
 mod idempotency;
 mod jobs;
+mod leaving;
 mod ledger;
 mod limits;
 mod mount;
@@ -22,6 +23,7 @@ mod receipts;
 mod routes;
 mod state;
 mod trace;
+mod warm_up;
 
 use std::net::TcpListener;
 
@@ -36,7 +38,11 @@ use state::State;
 /// The longest line of headers and body that a slow client may take to send.
 const REQUEST_HEAD_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Runs until shutdown, then answers what has begun.
+/// An idle connection is kept for longer than clients (90 s) and balancers (60 s) keep theirs: whoever
+/// closes first must be the one that would send next, or else a request meets a connection just closed.
+const KEEP_ALIVE: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Runs until shutdown, lingers (`leaving`), then answers what has begun.
 ///
 /// # Errors
 /// When the settings do not make sense or the address is in use.
@@ -61,34 +67,42 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     });
 
     let state = web::Data::new(State::new(&app, store, &publisher).await?);
-    let (health, shared) = (app.health.clone(), state.clone());
+    let (health, shared, shutdown) = (app.health.clone(), state.clone(), app.shutdown.clone());
     let n_workers = match app.settings.api.workers {
         0 => std::thread::available_parallelism().map_or(2, usize::from),
         n => n,
     };
     let server = HttpServer::new(move || {
+        let shutdown = shutdown.clone();
         ActixApp::new()
             .wrap(actix_web::middleware::NormalizePath::trim())
             .wrap(actix_web::middleware::from_fn(trace::within))
+            .wrap(actix_web::middleware::from_fn(move |request, next| {
+                leaving::answer(shutdown.clone(), request, next)
+            }))
             .app_data(shared.clone())
             .configure(health.routes())
             .configure(mount::routes)
     })
     .workers(n_workers)
     .client_request_timeout(REQUEST_HEAD_WITHIN)
+    .keep_alive(KEEP_ALIVE)
     .shutdown_timeout(app.settings.shutdown.drain.as_secs())
     .disable_signals()
     .listen(listener)
     .context("cannot serve")?
     .run();
     let handle = server.handle();
+    tokio::select! {
+        () = warm_up::warm_up(&state, &publisher) => {}
+        () = app.shutdown.cancelled() => {}
+    }
     listening.set_ready(true);
     tracing::info!(%listen, "API listens");
-    let shutdown = app.shutdown.clone();
-    app.tasks.spawn("stop-listening", async move {
-        shutdown.cancelled().await;
-        handle.stop(true).await;
-    });
+    app.tasks.spawn(
+        "stop-listening",
+        leaving::stop_after(app.settings.api.linger, app.shutdown.clone(), handle),
+    );
     let served = server.await.context("the HTTP server failed");
     state.limits.hand_back(&state.store).await;
     stop_publishing.cancel();

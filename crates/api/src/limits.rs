@@ -21,6 +21,7 @@ use carillon_core::suppression::is_simulated;
 use carillon_runtime::Tasks;
 use carillon_runtime::settings::Settings;
 use carillon_store::Store;
+use chrono::NaiveDate;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::auth::Principal;
@@ -41,7 +42,15 @@ pub(crate) struct Limits {
 /// What a request has taken of a day, to be given back if it is not accepted.
 #[must_use = "what is not accepted is to be given back"]
 #[derive(Debug)]
-pub(crate) struct Taken(Option<(ServiceId, Channel, u32)>);
+pub(crate) struct Taken(Option<(ServiceId, Channel, What)>);
+
+#[derive(Debug)]
+enum What {
+    /// One message, of a lease.
+    Message,
+    /// The rows of a mailing, past the lease, of a day.
+    Rows(NaiveDate, u32),
+}
 
 impl Limits {
     /// Starts to ask PostgreSQL; ends when it is dropped.
@@ -49,9 +58,9 @@ impl Limits {
         let ended = CancellationToken::new();
         let (rates, days) = (Arc::new(Rates::default()), Arc::new(Days::default()));
         let asking = rate::ask(Arc::clone(&rates), store.clone(), ended.clone());
-        tasks.spawn("rate-limits", asking);
+        essential(tasks, "rate-limits", asking);
         let asking = daily::ask(Arc::clone(&days), store.clone(), ended.clone());
-        tasks.spawn("daily-limits", asking);
+        essential(tasks, "daily-limits", asking);
         Self {
             usual: carillon_connect::usual_limits(settings),
             rates,
@@ -87,13 +96,14 @@ impl Limits {
         }
         let service = &principal.access.service;
         let limit = self.usual.of(service).daily(channel);
-        let today = carillon_core::clock::now().date_naive();
+        let today = daily::today();
         let key = (service.id, channel);
         let taken = self
             .days
+            .book
             .take(key, limit, |lease, now| lease.take(limit, today, now));
         match taken.await {
-            Ok(()) => Ok(Taken(Some((service.id, channel, 1)))),
+            Ok(()) => Ok(Taken(Some((service.id, channel, What::Message)))),
             Err(after) => Err(refused(channel, limit, after)),
         }
     }
@@ -112,25 +122,24 @@ impl Limits {
         let service = &principal.access.service;
         let limit = self.usual.of(service).daily(channel);
         let key = (service.id, channel);
+        let n_rows = u32::try_from(n_rows).unwrap_or(u32::MAX);
         match daily::take_rows(&self.days, store, key, limit, n_rows).await? {
-            Ok(()) => {
-                let n = u32::try_from(n_rows).unwrap_or(u32::MAX);
-                Ok(Taken(Some((service.id, channel, n))))
-            }
+            Ok(day) => Ok(Taken(Some((service.id, channel, What::Rows(day, n_rows))))),
             Err(after) => Err(refused(channel, limit, after)),
         }
     }
 
     /// Gives back what a request has taken that was not accepted.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "what is taken is given back once"
-    )]
     pub fn give_back(&self, taken: Taken) {
-        let Taken(Some((service_id, channel, n))) = taken else {
+        let Taken(Some((service_id, channel, what))) = taken else {
             return;
         };
-        self.days.with((service_id, channel), |lease| lease.put(n));
+        self.days
+            .book
+            .with((service_id, channel), |lease| match what {
+                What::Message => lease.give_back(),
+                What::Rows(day, n) => lease.take_off(day, n),
+            });
     }
 
     /// Hands back to PostgreSQL what is leased and was not used: for the end of the process, when
@@ -138,6 +147,14 @@ impl Limits {
     pub async fn hand_back(&self, store: &Store) {
         daily::hand_back(&self.days, store).await;
     }
+}
+
+/// Without its asker every request would wait for its verdict as long as may be.
+fn essential(tasks: &Tasks, name: &'static str, asking: impl Future<Output = ()> + Send + 'static) {
+    tasks.spawn_essential(name, async {
+        asking.await;
+        Ok(())
+    });
 }
 
 fn refused(channel: Channel, limit: u32, after: std::time::Duration) -> NotifyError {

@@ -64,7 +64,8 @@ fn carry_out(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    let line_end = if text.ends_with('\n') { "" } else { "\n" };
+    let is_ended = text.is_empty() || text.ends_with('\n');
+    let line_end = if is_ended { "" } else { "\n" };
     let mut stdout = io::stdout().lock();
     let written = write!(stdout, "{text}{line_end}").and_then(|()| stdout.flush());
     match written {

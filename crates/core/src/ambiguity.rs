@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::job::JobStatus;
+
 text_enum! {
     /// What follows when a provider's answer was lost.
     pub enum WhenAnswerLost {
@@ -31,6 +33,29 @@ text_enum! {
         Retry = "retry",
         /// End it.
         GiveUp = "give-up",
+    }
+}
+
+/// Why a message is not sent again although somebody asked for it: nothing of a stopped job is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JobStopped {
+    /// It may go on.
+    #[error("its job is paused: resume the job first")]
+    Paused,
+    /// It never goes on.
+    #[error("its job is cancelled and sends nothing more: give-up can end it")]
+    Cancelled,
+}
+
+impl JobStopped {
+    /// What a job's status has against it, if anything.
+    #[must_use]
+    pub const fn of(status: JobStatus) -> Option<Self> {
+        match status {
+            JobStatus::Paused => Some(Self::Paused),
+            JobStatus::Cancelled => Some(Self::Cancelled),
+            _ => None,
+        }
     }
 }
 

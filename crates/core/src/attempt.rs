@@ -209,6 +209,8 @@ impl Verdict {
                 Self::wait(reason, attempt.sooner(wait), true)
             }
             Next::Retry(wait) => Self::wait(reason, wait, true),
+            // The provider may have it, which the end must not hide.
+            Next::Exhausted if reason == Reason::AnswerLost => Self::give_up(reason),
             Next::Exhausted => Self::give_up(Reason::AttemptsExhausted),
         }
     }
@@ -353,8 +355,11 @@ mod tests {
         }
         let again = of(WhenAnswerLost::Retry, 1);
         assert_eq!(again.retry_after, Some(Duration::from_secs(300)));
-        let exhausted = of(WhenAnswerLost::Retry, 48);
-        assert_eq!(exhausted, Verdict::give_up(Reason::AttemptsExhausted));
+        // Also when nothing certain is known of a try beyond the last, which somebody asked for.
+        for number in [48, 49] {
+            let last = of(WhenAnswerLost::Retry, number);
+            assert_eq!(last, Verdict::give_up(Reason::AnswerLost));
+        }
     }
 
     #[test]

@@ -82,6 +82,8 @@ const MOVES: f64 = 0.05;
 const SLOWEST: f64 = 1.0;
 /// … and the one of a group whose rate is not known yet.
 const UNKNOWN: f64 = 100.0;
+/// What may not start for a while comes back so many in a second: soon, and not all at once.
+const COMES_BACK: f64 = 1_000.0;
 
 impl<T> Default for Group<T> {
     fn default() -> Self {
@@ -258,6 +260,38 @@ impl<K: Copy + Eq + Hash, T> FairShare<K, T> {
             group.put_off_until = until;
         }
         excess
+    }
+
+    /// Takes out all but the oldest `n_kept` of each group that may not start for this time, oldest
+    /// first. They come back after it one after the other; where that would take too long, several
+    /// rounds of them beside each other.
+    pub fn take_shut(
+        &mut self,
+        now: Duration,
+        shut_for: Duration,
+        n_kept: usize,
+        is_shut: impl Fn(&K) -> bool,
+    ) -> Vec<PutOff<K, T>> {
+        let opens = now + shut_for.max(SHORTEST_WAIT);
+        let latest = now + LONGEST_WAIT.max(shut_for);
+        let mut shut = Vec::new();
+        for (key, group) in self.groups.iter_mut().filter(|(key, _)| is_shut(key)) {
+            let Some(first) = group.items.keys().nth(n_kept).copied() else {
+                continue;
+            };
+            let beyond = group.items.split_off(&first);
+            self.n_items -= beyond.len();
+            let mut until = group.put_off_until.max(opens);
+            for (id, item) in beyond {
+                if until > latest {
+                    until = opens;
+                }
+                shut.push((*key, id, item, until.saturating_sub(now)));
+                until += seconds(1.0 / COMES_BACK);
+            }
+            group.put_off_until = until;
+        }
+        shut
     }
 
     /// Takes out what is late.

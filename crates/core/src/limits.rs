@@ -10,6 +10,7 @@ pub mod bucket;
 pub mod daily;
 pub mod rate;
 pub mod usage;
+mod waiting;
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use carillon_core::id::ServiceId;
 use carillon_core::limits::bounces::{BounceHealth, Thresholds};
 use carillon_store::Store;
-use carillon_store::limits::{self, OfService};
+use carillon_store::limits::{self, OfService, Release};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -16,18 +16,26 @@ const TALLIES: i64 = 20_000;
 const PAGE: i64 = 5_000;
 
 /// Adds up what was noted since the last minute, warns and stops; returns how many services were
-/// stopped. Then sends on what was released.
+/// stopped. Then sends on what was released. One service's failure is not the others'.
 pub(crate) async fn watch(
     store: &Store,
     thresholds: &Thresholds,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<usize> {
     while !shutdown.is_cancelled() && limits::roll_up(store, TALLIES).await? == TALLIES {}
-    let mut n_braked = 0;
+    let (mut n_braked, mut n_failed) = (0, 0);
     for of in limits::bouncing(store, thresholds.least_emails).await? {
-        n_braked += usize::from(judge(store, thresholds, of).await?);
+        let judged = judge(store, thresholds, of).await;
+        let is_braked = or_say(judged, of.service_id, "cannot judge a service's bounces");
+        n_failed += usize::from(is_braked.is_none());
+        n_braked += usize::from(is_braked == Some(true));
     }
-    release(store, shutdown).await?;
+    for release in limits::to_release(store).await? {
+        let released = send_on(store, &release, shutdown).await;
+        let what = "cannot send on what a brake had held";
+        n_failed += usize::from(or_say(released, release.service_id, what).is_none());
+    }
+    anyhow::ensure!(n_failed == 0, "failed for {n_failed} services");
     Ok(n_braked)
 }
 
@@ -67,29 +75,40 @@ async fn judge(store: &Store, thresholds: &Thresholds, of: OfService) -> anyhow:
     }
 }
 
-/// Makes due what brakes held that are released. Workers know of a release a moment later, so a brake
+/// Makes due what a brake held that is released. Workers know of a release a moment later, so a brake
 /// is looked at until none can hold anything back by it.
-async fn release(store: &Store, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    for release in limits::to_release(store).await? {
-        let mut n_rows = 0;
-        loop {
-            if shutdown.is_cancelled() {
-                return Ok(());
-            }
-            let n = limits::release_rows(store, release.service_id, PAGE).await?;
-            n_rows += n;
-            if n == 0 {
-                break;
-            }
+async fn send_on(
+    store: &Store,
+    release: &Release,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let mut n_rows = 0;
+    loop {
+        if shutdown.is_cancelled() {
+            return Ok(());
         }
-        if n_rows > 0 {
-            tracing::info!(service.id = %release.service_id, n_rows, "sent on what a brake had held");
-        }
-        if release.is_known_to_all {
-            limits::rows_are_released(store, &release).await?;
+        let n = limits::release_rows(store, release.service_id, PAGE).await?;
+        n_rows += n;
+        if n == 0 {
+            break;
         }
     }
+    if n_rows > 0 {
+        tracing::info!(service.id = %release.service_id, n_rows, "sent on what a brake had held");
+    }
+    if release.is_known_to_all {
+        limits::rows_are_released(store, release).await?;
+    }
     Ok(())
+}
+
+/// Logs what failed for a service; the next minute tries again.
+fn or_say<T>(result: anyhow::Result<T>, service_id: ServiceId, what: &'static str) -> Option<T> {
+    result
+        .inspect_err(|error| {
+            tracing::error!(service.id = %service_id, error = format!("{error:#}"), "{what}");
+        })
+        .ok()
 }
 
 /// The services whose gauge is set.

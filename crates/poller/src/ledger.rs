@@ -127,8 +127,9 @@ pub(crate) async fn measure(store: &Store) -> anyhow::Result<()> {
     gauge!("carillon_ledger_missing").set(n_missing as f64);
     gauge!("carillon_ledger_adrift").set(n_adrift as f64);
     gauge!("carillon_ledger_in_inbox_oldest_seconds").set(gauges.in_inbox_seconds);
-    if let Some(seconds) = gauges.unchecked_seconds {
-        gauge!("carillon_ledger_unchecked_seconds").set(seconds);
+    // A time and not an age: a poller that reaches nobody exports what it saw last for ever.
+    if let Some(seconds) = gauges.checked_until {
+        gauge!("carillon_ledger_checked_until_timestamp_seconds").set(seconds);
     }
     Ok(())
 }

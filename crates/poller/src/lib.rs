@@ -62,7 +62,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     let give_up_after = app.settings.sending.give_up_after;
     let thresholds = carillon_connect::bounce_thresholds(&app.settings);
     let bounce_rates = bounces::Rates::default();
-    let rescue = rescue::Rescue::default();
+    let rescue = rescue::Rescue::new(grace, app.settings.retry.max_attempts);
     let markers = markers::Markers::default();
     let events_written = Notify::new();
     let shutdown = &app.shutdown;
@@ -84,7 +84,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
                 .await
         }),
         ticker::every(settings.rescue_interval, shutdown, "rescue", async || {
-            rescue.round(&store, grace, shutdown).await
+            rescue.round(&store, shutdown).await
         }),
         ticker::every(BACKLOG_INTERVAL, shutdown, "backlog", async || {
             backlog::measure(&store).await?;

@@ -29,7 +29,7 @@ pub async fn connect(
     let credentials = spec.credentials.as_ref();
     Ok(match &spec.settings {
         ProviderSettings::Sandbox if credentials.is_some() => return Err(SetupError::Credentials),
-        ProviderSettings::Sandbox => Box::new(Sandbox::new(sandbox_url, timeout)?),
+        ProviderSettings::Sandbox => Box::new(Sandbox::new(sandbox_url, timeout)?.named(name)),
         ProviderSettings::Ses(ses) => {
             Box::new(Ses::new(name, ses, aws(credentials)?, timeout).await?)
         }
@@ -82,7 +82,7 @@ mod tests {
         for (new, name) in [
             (
                 json!({"name": "s", "kind": "sandbox", "channel": "sms"}),
-                "sandbox",
+                "s",
             ),
             (
                 json!({"name": "a", "kind": "ses", "settings": {"region": "eu-west-1"}}),

@@ -20,11 +20,12 @@ use crate::http::{self, Target};
 use crate::outgoing::{Content, OutgoingMessage};
 use crate::provider::{Provider, SetupError, Unreachable};
 
-/// The provider's name, in the database and in receipts.
+/// The name of the one that test keys' messages go to, and of all in receipts.
 pub const NAME: &str = "sandbox";
 
 /// Sends to a `carillon-sandbox` process.
 pub struct Sandbox {
+    name: String,
     client: Client,
     send_url: Url,
     timeout: Duration,
@@ -74,10 +75,20 @@ impl Sandbox {
         };
         let client = http::client(target, timeout / 2)?;
         Ok(Self {
+            name: NAME.to_owned(),
             client,
             send_url,
             timeout,
         })
+    }
+
+    /// As the provider of this name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..self
+        }
     }
 
     async fn call(&self, message: &OutgoingMessage) -> Outcome {
@@ -171,7 +182,7 @@ impl<'a> From<&'a OutgoingMessage> for SendRequest<'a> {
 
 impl Provider for Sandbox {
     fn name(&self) -> &str {
-        NAME
+        &self.name
     }
 
     fn has_receipts(&self) -> bool {

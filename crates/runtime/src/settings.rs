@@ -6,6 +6,7 @@
 
 mod api;
 mod callbacks;
+mod described;
 mod duration;
 mod error;
 mod jobs;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api::Api;
 pub use callbacks::Callbacks;
+pub use described::{Described, Kind};
 pub use error::SettingsError;
 pub use jobs::Jobs;
 pub use limits::Limits;

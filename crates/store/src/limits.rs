@@ -10,5 +10,5 @@ pub use bounces::{OfService, bounces_of, bouncing, forget_old_counts, note_warni
 pub use brake::{
     Brake, Release, brake, brakes_of, release, release_rows, rows_are_released, to_release,
 };
-pub use days::{DayAsk, DayCorrection, DayGrant, correct_days, lease_days, take_rows, today};
+pub use days::{DayAsk, DayGrant, DayShare, Turn, lease_days, take_rows, today};
 pub use rates::{RateAsk, RateGrant, lease_rates};

@@ -24,7 +24,7 @@ pub use read::{Filter, Notification, read_many, read_page};
 pub use receipts::{Applied, apply_receipts};
 pub use relay::{Relayed, relay};
 pub use rescue::{rescue_fallen, rescue_lost};
-pub use resolve::resolve;
+pub use resolve::{Resolved, resolve};
 pub use save::save;
 pub use time_out::{Page, time_out};
 pub use timeline::{TimelineEntry, timeline};

@@ -17,7 +17,8 @@ pub use versions::{VersionEntry, versions};
 use crate::{Error, Result, Store};
 
 /// A template at one of its versions.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = templates)]
 pub struct TemplateVersion {
     /// The template.
     pub id: TemplateId,
@@ -38,103 +39,17 @@ pub struct TemplateVersion {
     /// When it was last edited.
     pub updated_at: Option<DateTime<Utc>>,
     /// The version.
+    #[diesel(select_expression = template_versions::version)]
     pub version: i32,
     /// The subject (e-mail).
+    #[diesel(select_expression = template_versions::subject)]
     pub subject: Option<String>,
     /// The body.
+    #[diesel(select_expression = template_versions::body)]
     pub body: String,
     /// Who wrote this version.
+    #[diesel(select_expression = template_versions::created_by)]
     pub created_by: String,
-}
-
-type Columns = (
-    (
-        templates::id,
-        templates::service_id,
-        templates::channel,
-        templates::name,
-        templates::lane,
-        templates::archived,
-        templates::when_answer_lost,
-        templates::created_at,
-        templates::updated_at,
-    ),
-    (
-        template_versions::version,
-        template_versions::subject,
-        template_versions::body,
-        template_versions::created_by,
-    ),
-);
-
-const COLUMNS: Columns = (
-    (
-        templates::id,
-        templates::service_id,
-        templates::channel,
-        templates::name,
-        templates::lane,
-        templates::archived,
-        templates::when_answer_lost,
-        templates::created_at,
-        templates::updated_at,
-    ),
-    (
-        template_versions::version,
-        template_versions::subject,
-        template_versions::body,
-        template_versions::created_by,
-    ),
-);
-
-type Row = (
-    (
-        TemplateId,
-        ServiceId,
-        Channel,
-        String,
-        Lane,
-        bool,
-        WhenAnswerLost,
-        DateTime<Utc>,
-        Option<DateTime<Utc>>,
-    ),
-    (i32, Option<String>, String, String),
-);
-
-impl From<Row> for TemplateVersion {
-    fn from(
-        (
-            (
-                id,
-                service_id,
-                channel,
-                name,
-                lane,
-                archived,
-                when_answer_lost,
-                created_at,
-                updated_at,
-            ),
-            (version, subject, body, created_by),
-        ): Row,
-    ) -> Self {
-        Self {
-            id,
-            service_id,
-            channel,
-            name,
-            lane,
-            archived,
-            when_answer_lost,
-            created_at,
-            updated_at,
-            version,
-            subject,
-            body,
-            created_by,
-        }
-    }
 }
 
 statement! {
@@ -259,9 +174,8 @@ pub async fn read_current(
         .filter(templates::id.eq(id))
         .filter(templates::service_id.eq(service_id))
         .filter(template_versions::version.eq(templates::version))
-        .select(COLUMNS);
-    let row: Row = store.within_deadline(select.first(&mut conn)).await?;
-    Ok(row.into())
+        .select(TemplateVersion::as_select());
+    store.within_deadline(select.first(&mut conn)).await
 }
 
 /// A service's template at a given version.
@@ -280,9 +194,8 @@ pub async fn read_version(
         .filter(templates::id.eq(id))
         .filter(templates::service_id.eq(service_id))
         .filter(template_versions::version.eq(version))
-        .select(COLUMNS);
-    let row: Row = store.within_deadline(select.first(&mut conn)).await?;
-    Ok(row.into())
+        .select(TemplateVersion::as_select());
+    store.within_deadline(select.first(&mut conn)).await
 }
 
 /// A service's templates that are in use, at their current versions, newest first.
@@ -301,13 +214,12 @@ pub async fn list(
         .filter(templates::archived.eq(false))
         .filter(template_versions::version.eq(templates::version))
         .order(templates::id.desc())
-        .select(COLUMNS)
+        .select(TemplateVersion::as_select())
         .into_boxed();
     if let Some(channel) = channel {
         select = select.filter(templates::channel.eq(channel));
     }
-    let rows: Vec<Row> = store.within_deadline(select.load(&mut conn)).await?;
-    Ok(rows.into_iter().map(TemplateVersion::from).collect())
+    store.within_deadline(select.load(&mut conn)).await
 }
 
 /// What follows when the answer of a provider that was given a template's message is lost.

@@ -52,6 +52,13 @@ impl OwnRabbitmq {
         }
     }
 
+    /// Makes and starts one that is a further node of the cluster of another.
+    pub async fn joining(first: &Self) -> Self {
+        let mut server = Server::named(Environment::get().rabbitmq_ctl());
+        server.url = server.ask("join", &[&first.server.name]).await;
+        Self { server }
+    }
+
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -126,15 +133,18 @@ struct Server {
 
 impl Server {
     async fn new(ctl: &'static Path) -> Self {
-        let name = format!("t{}", &Uuid::new_v4().simple().to_string()[..12]);
-        // Before it is started, so that one that starts only halfway is destroyed too.
-        let mut server = Self {
-            ctl,
-            name,
-            url: String::new(),
-        };
+        let mut server = Self::named(ctl);
         server.url = server.ask("new", &[]).await;
         server
+    }
+
+    /// Before it is started, so that one that starts only halfway is destroyed too.
+    fn named(ctl: &'static Path) -> Self {
+        Self {
+            ctl,
+            name: format!("t{}", &Uuid::new_v4().simple().to_string()[..12]),
+            url: String::new(),
+        }
     }
 
     /// A killed process counts as gone a moment before the kernel closes its sockets, and whoever

@@ -37,6 +37,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 pub(crate) use in_hand::{IdInHand, TasksInHand};
+pub(crate) use routes::Pause;
 pub(crate) use turns::{ByDestination, Destination, Turn, Turns, Wants};
 
 use crate::waker::Waker;
@@ -106,10 +107,8 @@ const MOMENT: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(1);
 /// … so often. More refusals are no accident, and others may be before the message.
 const MOST_REFUSED: u32 = 3;
-/// The shortest wait for a provider that is left alone …
+/// The shortest wait for a provider that is left alone.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// … and the longest: an operator may mend it sooner than it would be tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl Deliveries {
     /// How often [`refresh_routes`](Self::refresh_routes) is worth its statement.
@@ -177,6 +176,11 @@ impl Deliveries {
         self.routes.turns(destination, ahead, n_waiting)
     }
 
+    /// Whether nobody of a destination may be called now.
+    pub fn pause(&self, destination: Destination) -> Option<Pause> {
+        self.routes.pause(destination)
+    }
+
     /// Delivers one claimed row. The slot is free once the provider has answered; the task is
     /// settled once the result is written.
     pub async fn deliver(&self, held: Held, id: IdInHand, slot: OwnedSemaphorePermit, turn: Turn) {
@@ -194,11 +198,6 @@ impl Deliveries {
         let row = &held.row;
         if let Some(reason) = row.suppressed_for() {
             return Err(Verdict::suppressed(reason));
-        }
-        let attempt = u32::try_from(row.attempts).unwrap_or(u32::MAX);
-        if attempt > self.policy(row).max_attempts {
-            // Its worker vanished on the last attempt, so no verdict was written then.
-            return Err(Verdict::give_up(Reason::AttemptsExhausted));
         }
         let (content, unsubscribe_url) = match self.write(row).await {
             Ok(written) => written,
@@ -227,7 +226,7 @@ impl Deliveries {
         }
         let message = OutgoingMessage {
             id: row.id,
-            attempt,
+            attempt: u32::try_from(row.attempts).unwrap_or(u32::MAX),
             recipient: row.normalised_recipient.clone(),
             content,
             unsubscribe_url,
@@ -325,8 +324,7 @@ impl Deliveries {
 /// The wait for a provider that is left alone, so that not all come back at once.
 fn spread(wait: Duration) -> Duration {
     let dice: f64 = rand::random();
-    let wait = wait.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-    wait.mul_f64(1.0 + dice / 2.0)
+    wait.max(SHORTEST_PAUSE).mul_f64(1.0 + dice / 2.0)
 }
 
 /// The provider's id of the message, as far as it can be kept.

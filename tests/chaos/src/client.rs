@@ -50,6 +50,17 @@ pub struct Counts {
     pub unknown: AtomicUsize,
 }
 
+/// A client that keeps so many connections for the next requests.
+fn http(n_kept: usize) -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(ANSWERS_WITHIN)
+        .pool_max_idle_per_host(n_kept)
+        .tls_certs_only([])
+        .build()
+        .context("building a client")
+}
+
 /// Who was meant, and what came of it.
 type Sent = Vec<(String, Intent)>;
 
@@ -63,20 +74,23 @@ impl Client {
         tenants: Arc<Vec<Tenant>>,
         log: &std::path::Path,
     ) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(ANSWERS_WITHIN)
-            .tls_certs_only([])
-            .build()
-            .context("building a client")?;
         Ok(Self {
-            http,
+            http: http(usize::MAX)?,
             apis,
             tenants,
             log: WriteAhead::create(log)?,
             n_turns: AtomicUsize::new(0),
             counts: Counts::default(),
         })
+    }
+
+    /// The same, with a connection of its own for each request.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub fn keeping_no_connections(self) -> anyhow::Result<Self> {
+        let http = http(0)?;
+        Ok(Self { http, ..self })
     }
 
     /// How far it is.

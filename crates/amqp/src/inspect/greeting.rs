@@ -25,16 +25,26 @@ const FRAME_HEADER: usize = 7;
 /// A greeting is a few hundred bytes; what claims to be longer is none.
 const LONGEST: u32 = 64 * 1024;
 
-/// Reads the greeting over a connection of its own, without logging in; none when the broker is
-/// reached by TLS. Has no deadline of its own.
+/// Reads the greeting of the first node that gives one, over a connection of its own, without logging
+/// in; none when the broker is reached by TLS. Has no deadline of its own.
 ///
 /// # Errors
 /// When the broker is away, or what listens there is none.
 pub async fn greeting(options: &Options) -> Result<Option<Greeting>, Error> {
-    let uri: AMQPUri = options.url.parse().map_err(Error::BadUrl)?;
-    if uri.scheme == AMQPScheme::AMQPS {
-        return Ok(None);
+    let mut failed = no_broker();
+    for uri in options.uris()? {
+        if uri.scheme == AMQPScheme::AMQPS {
+            return Ok(None);
+        }
+        match greeting_of(&uri).await {
+            Ok(greeting) => return Ok(Some(greeting)),
+            Err(error) => failed = error,
+        }
     }
+    Err(failed)
+}
+
+async fn greeting_of(uri: &AMQPUri) -> Result<Greeting, Error> {
     let away = |error: std::io::Error| Error::Unavailable(error.to_string());
     // An IPv6 address stands in brackets in a URL, and without them here.
     let host = uri.authority.host.trim_matches(['[', ']']);
@@ -51,7 +61,7 @@ pub async fn greeting(options: &Options) -> Result<Option<Greeting>, Error> {
     }
     let mut payload = vec![0; size as usize];
     stream.read_exact(&mut payload).await.map_err(away)?;
-    read(&payload).map(Some)
+    read(&payload)
 }
 
 fn read(payload: &[u8]) -> Result<Greeting, Error> {

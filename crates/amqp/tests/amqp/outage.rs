@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use carillon_amqp::depth;
 use carillon_core::queue::Queue;
-use carillon_test_support::{OwnRabbitmq, eventually};
+use carillon_test_support::{OwnRabbitmq, amqp_url, eventually};
 
 use crate::given::{SOON, given, message, messages, next, number, on};
 
@@ -133,4 +134,16 @@ async fn a_broker_that_stalls_delays_what_is_published_and_loses_nothing() {
         .expect("the broker answers again");
     assert_eq!(published, Ok(()));
     given.until_depth(Queue::Database, 3, 0).await;
+}
+
+#[tokio::test]
+async fn of_several_nodes_those_that_are_away_are_passed_over() {
+    // Nobody listens at port 1.
+    let away = "amqp://127.0.0.1:1/%2f";
+    let given = on(&format!("{away},{away},{away},{}", amqp_url()));
+    let (publisher, _running) = given.publisher().await;
+    let published = publisher.publish(&[message(Queue::Retry, 1)]).await;
+    assert_eq!(published, Ok(()));
+    let depths = depth::read(&given.options).await;
+    assert!(depths.is_ok(), "{depths:?}");
 }

@@ -9,11 +9,16 @@ use carillon_core::limits::{Answered, Ruling, Step};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, oneshot};
 
+use super::away::WITHIN;
+
 /// A lease that takes back what nobody wanted after all.
 pub(super) trait Lease: Default {
     /// Takes one back.
     fn give_back(&mut self);
 }
+
+/// Nobody waits any longer: for an ask that is under way, one that tells, and one's own.
+const LATEST: Duration = WITHIN.saturating_mul(3);
 
 /// What one request is told: to go on, or after which time to come again.
 type Verdict = Result<(), Duration>;
@@ -75,8 +80,12 @@ impl<K: Copy + Eq + Hash, L: Lease> Book<K, L> {
                 }
             }
         };
-        // Without an answer the process is ending, and this was one of its last requests.
-        answer.await.unwrap_or(Ok(()))
+        // Whoever asks answers in any case, and sooner, unless it has failed; the process is ending then,
+        // and this was one of its last requests. An answer that comes after all is given back.
+        match tokio::time::timeout(LATEST, answer).await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
     }
 
     /// Everything that is to be asked for; waits until there is something.
@@ -193,6 +202,18 @@ mod tests {
         };
         let (verdicts, ()) = tokio::join!(three, answer);
         assert_eq!(verdicts, [Ok(()), Ok(()), Err(Duration::from_secs(9))]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gets_no_answer_goes_on_and_what_comes_too_late_is_given_back() {
+        let book = Book::<u8, Strict>::default();
+        assert_eq!(book.take(7, 50, |_, _| WAIT).await, Ok(()));
+        let asks = book.asks().await;
+        book.answer(&asks[0], |_, _| Answered {
+            n_served: 1,
+            ..Answered::default()
+        });
+        assert_eq!(book.with(7, |lease| lease.n_given_back), 1);
     }
 
     #[tokio::test]

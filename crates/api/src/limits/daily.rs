@@ -9,10 +9,11 @@ use carillon_core::channel::Channel;
 use carillon_core::id::ServiceId;
 use carillon_core::limits::daily::DailyLease;
 use carillon_store::Store;
-use carillon_store::limits::{
-    self as store, DayAsk, DayCorrection, DayGrant, correct_days, lease_days,
-};
+use carillon_store::limits::{self as store, DayAsk, DayShare, Turn, lease_days};
+use chrono::NaiveDate;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::away::{Away, WITHIN};
 use super::book::{Ask, Book, Lease};
@@ -20,7 +21,36 @@ use super::book::{Ask, Book, Lease};
 type Key = (ServiceId, Channel);
 
 /// Leases by service and channel.
-pub(super) type Days = Book<Key, DailyLease>;
+pub(super) struct Days {
+    pub book: Book<Key, DailyLease>,
+    /// Who this process is to the counters.
+    process: Uuid,
+    /// The number of the last statement. One goes at a time, until its answer is heard: the next would
+    /// tell a share without what this one is granted.
+    turn: Mutex<i64>,
+}
+
+impl Default for Days {
+    fn default() -> Self {
+        Self {
+            book: Book::default(),
+            process: carillon_core::id::mint(),
+            turn: Mutex::default(),
+        }
+    }
+}
+
+impl Days {
+    async fn turn(&self) -> (MutexGuard<'_, i64>, Turn) {
+        let mut number = self.turn.lock().await;
+        *number += 1;
+        let turn = Turn {
+            process: self.process,
+            number: *number,
+        };
+        (number, turn)
+    }
+}
 
 impl Lease for DailyLease {
     fn give_back(&mut self) {
@@ -39,45 +69,41 @@ pub(super) async fn ask(days: Arc<Days>, store: Store, ended: CancellationToken)
     let mut rest = tokio::time::interval(REST_EVERY);
     loop {
         let asks = tokio::select! {
-            asks = days.asks() => asks,
+            asks = days.book.asks() => asks,
             _ = rest.tick() => {
-                let corrections = resting(&days);
-                if !corrections.is_empty() {
-                    away.note(tokio::time::timeout(WITHIN, tell(&days, &store, corrections)).await);
+                if rest_and_see(&days) {
+                    away.note(tokio::time::timeout(WITHIN, tell(&days, &store)).await);
                 }
                 continue;
             }
             () = ended.cancelled() => break,
         };
-        let granted = tokio::time::timeout(WITHIN, lease(&days, &store, &asks)).await;
-        let granted = away.note(granted);
-        let grants: HashMap<_, _> = granted
-            .into_iter()
-            .flatten()
-            .map(|grant| ((grant.service_id, grant.channel), grant))
-            .collect();
-        let today = carillon_core::clock::now().date_naive();
-        for ask in &asks {
-            days.answer(ask, |lease, now| match grants.get(&ask.key) {
-                Some(grant) => lease.answered(grant.granted, grant.count, now),
-                None => lease.failed(today, now),
-            });
+        let leased = tokio::time::timeout(WITHIN, lease(&days, &store, &asks)).await;
+        if away.note(leased).is_none() {
+            for ask in &asks {
+                let failed = |lease: &mut DailyLease, now| lease.failed(today(), now);
+                days.book.answer(ask, failed);
+            }
         }
     }
 }
 
-/// The counters first learn what was accepted without them: what is granted then is what is left.
-async fn lease(
-    days: &Days,
-    store: &Store,
-    asks: &[Ask<Key>],
-) -> carillon_store::Result<Vec<DayGrant>> {
-    let corrections = asks
+/// The host's day of UTC.
+pub(super) fn today() -> NaiveDate {
+    carillon_core::clock::now().date_naive()
+}
+
+/// The counters learn with it what was accepted without them: what is granted is of what is left then.
+async fn lease(days: &Days, store: &Store, asks: &[Ask<Key>]) -> carillon_store::Result<()> {
+    let (_one_at_a_time, turn) = days.turn().await;
+    let shares: Vec<DayShare> = asks
         .iter()
-        .flat_map(|ask| days.with(ask.key, |lease| of(ask.key, lease)))
+        .flat_map(|ask| {
+            days.book
+                .with(ask.key, |lease| shares(ask.key, lease, true))
+        })
         .collect();
-    tell(days, store, corrections).await?;
-    let asks: Vec<DayAsk> = asks
+    let wanted: Vec<DayAsk> = asks
         .iter()
         .map(|ask| DayAsk {
             service_id: ask.key.0,
@@ -86,103 +112,117 @@ async fn lease(
             wanted: ask.wanted,
         })
         .collect();
-    lease_days(store, &asks).await
+    let grants = lease_days(store, turn, &shares, &wanted).await?;
+    told(days, &shares);
+    let grants: HashMap<_, _> = grants
+        .into_iter()
+        .map(|grant| ((grant.service_id, grant.channel), grant))
+        .collect();
+    for ask in asks {
+        days.book
+            .answer(ask, |lease, now| match grants.get(&ask.key) {
+                Some(grant) => lease.answered(grant.granted, grant.count, now),
+                None => lease.failed(today(), now),
+            });
+    }
+    Ok(())
 }
 
-/// What services that went quiet hand back, and what could not be told before.
-fn resting(days: &Days) -> Vec<DayCorrection> {
-    let mut corrections = Vec::new();
-    let now = days.now();
-    days.for_each(|key, lease| {
-        let is_done = lease.rest(now);
-        corrections.extend(of(key, lease));
+/// Services that went quiet hand back what they hold; whether there is something to tell, from them or
+/// from before.
+fn rest_and_see(days: &Days) -> bool {
+    let (now, today) = (days.book.now(), today());
+    let mut is_any_untold = false;
+    days.book.for_each(|_, lease| {
+        let is_done = lease.rest(today, now);
+        is_any_untold |= lease.is_untold();
         is_done
     });
-    corrections
+    is_any_untold
 }
 
-fn of((service_id, channel): Key, lease: &mut DailyLease) -> Vec<DayCorrection> {
-    let corrections = lease.corrections().into_iter();
-    corrections
-        .map(|correction| DayCorrection {
+/// Tells the counters what they do not know.
+async fn tell(days: &Days, store: &Store) -> carillon_store::Result<()> {
+    let (_one_at_a_time, turn) = days.turn().await;
+    let mut untold = Vec::new();
+    days.book.for_each(|key, lease| {
+        untold.extend(shares(key, lease, false));
+        false
+    });
+    lease_days(store, turn, &untold, &[]).await?;
+    told(days, &untold);
+    Ok(())
+}
+
+fn shares((service_id, channel): Key, lease: &mut DailyLease, with_an_ask: bool) -> Vec<DayShare> {
+    let shares = lease.tell(with_an_ask).into_iter();
+    shares
+        .map(|share| DayShare {
             service_id,
             channel,
-            correction,
+            share,
         })
         .collect()
 }
 
-/// Corrections that are being told; what is dropped before it was told is kept for another time.
-struct Untold<'a> {
-    days: &'a Days,
-    corrections: Vec<DayCorrection>,
-}
-
-impl Drop for Untold<'_> {
-    fn drop(&mut self) {
-        for one in self.corrections.drain(..) {
-            let key = (one.service_id, one.channel);
-            self.days.with(key, |lease| lease.correct(one.correction));
-        }
+fn told(days: &Days, shares: &[DayShare]) {
+    for one in shares {
+        let key = (one.service_id, one.channel);
+        days.book.with(key, |lease| lease.told(one.share));
     }
 }
 
-async fn tell(
-    days: &Days,
-    store: &Store,
-    corrections: Vec<DayCorrection>,
-) -> carillon_store::Result<()> {
-    let mut untold = Untold { days, corrections };
-    correct_days(store, &untold.corrections).await?;
-    untold.corrections.clear();
-    Ok(())
-}
-
-/// Takes many at once, past the lease, but for what is unused of it; or says after which time to come
-/// again.
+/// Takes many at once, past the lease, but for what is unused of it. Returns of which day, or after
+/// which time to come again.
 pub(super) async fn take_rows(
     days: &Days,
     store: &Store,
     key: Key,
     limit: u32,
-    n_rows: usize,
-) -> carillon_store::Result<Result<(), Duration>> {
-    let now = days.now();
-    let surrendered = days.with(key, |lease| lease.surrender(now));
+    n_rows: u32,
+) -> carillon_store::Result<Result<NaiveDate, Duration>> {
+    let (_one_at_a_time, turn) = days.turn().await;
+    let now = days.book.now();
+    let (surrendered, shares) = days.book.with(key, |lease| {
+        let surrendered = lease.surrender(today(), now);
+        (surrendered, lease.tell(true))
+    });
     let (service_id, channel) = key;
-    let taken = store::take_rows(store, service_id, channel, limit, n_rows, surrendered).await;
-    match taken {
-        Ok(Some(count)) => {
-            days.with(key, |lease| lease.learn(limit, count, now));
-            Ok(Ok(()))
-        }
-        Ok(None) => {
-            days.with(key, |lease| lease.put(surrendered));
-            let count = store::today(store, service_id, channel).await?;
-            Ok(Err(count.lasts))
-        }
-        // The rows may be counted, in the place of what was surrendered: that is lost then, for no more
-        // than the limit may be accepted.
-        Err(error) => Err(error),
+    let ask = DayAsk {
+        service_id,
+        channel,
+        limit,
+        wanted: n_rows,
+    };
+    // Without an answer nothing is put back: the rows may be counted in the place of it until the
+    // counter is told that they are none.
+    if let Some(count) = store::take_rows(store, turn, ask, &shares).await? {
+        days.book.with(key, |lease| {
+            let of_day = shares.into_iter().filter(|share| share.day == count.day);
+            of_day.for_each(|share| lease.told(share));
+            lease.took(n_rows, limit, count, now);
+        });
+        return Ok(Ok(count.day));
     }
+    days.book.with(key, |lease| lease.put(surrendered));
+    let count = store::today(store, service_id, channel).await?;
+    Ok(Err(count.lasts))
 }
 
 /// Hands back everything that was not used.
 pub(super) async fn hand_back(days: &Days, store: &Store) {
-    let mut corrections = Vec::new();
-    days.for_each(|key, lease| {
+    let mut is_any_untold = false;
+    days.book.for_each(|_, lease| {
         lease.hand_back();
-        corrections.extend(of(key, lease));
+        is_any_untold |= lease.is_untold();
         false
     });
-    if corrections.is_empty() {
+    if !is_any_untold {
         return;
     }
-    let n: i64 = corrections.iter().map(|one| one.correction.n).sum();
-    let told = tokio::time::timeout(HANDED_BACK_WITHIN, tell(days, store, corrections)).await;
-    match told {
+    match tokio::time::timeout(HANDED_BACK_WITHIN, tell(days, store)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, n, "daily counters are not told the last of it"),
-        Err(_) => tracing::warn!(n, "daily counters are not told the last of it in time"),
+        Ok(Err(error)) => tracing::warn!(%error, "daily counters are not told the last of it"),
+        Err(_) => tracing::warn!("daily counters are not told the last of it in time"),
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use crate::cx::Cx;
 use crate::failure::Fault;
+use crate::format::{Format, Output};
 
 const CHECK_HELP: &str = "\
 Looks at the values only and reaches no server. Prints ok, or the first thing that is wrong and
@@ -20,7 +21,8 @@ Secrets are shown as [redacted]; replace those before the output is given to --c
 
 Examples:
   carillon config print --config carillon.toml
-  carillon config print --schema | grep DATABASE";
+  carillon config print --schema | grep DATABASE
+  carillon config print --schema --format json | jq '.[] | select(.is_secret) | .key'";
 
 /// What can be done with settings.
 #[derive(Subcommand)]
@@ -37,8 +39,14 @@ impl Config {
     pub fn run(self, cx: &Cx) -> anyhow::Result<String> {
         match self {
             Self::Check => check(&cx.complete_settings()?).context(Fault::Configuration),
-            Self::Print(Print { schema: true }) => Ok(Settings::variables().join("\n")),
-            Self::Print(Print { schema: false }) => Ok(cx.settings()?.printable()),
+            Self::Print(Print {
+                schema: true,
+                format,
+            }) => {
+                let format = format.unwrap_or_default();
+                Output { format }.render(|| Settings::variables().join("\n"), Settings::described())
+            }
+            Self::Print(Print { schema: false, .. }) => Ok(cx.settings()?.printable()),
         }
     }
 }
@@ -48,6 +56,9 @@ pub(crate) struct Print {
     /// Print the name of every environment variable that is understood instead
     #[arg(long)]
     schema: bool,
+    /// How they are printed; as JSON with the key, type, default and description of each setting
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "schema")]
+    format: Option<Format>,
 }
 
 fn check(settings: &Settings) -> anyhow::Result<String> {

@@ -6,14 +6,14 @@ mod text;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use carillon_core::id::ServiceId;
 use carillon_core::lane::Lane;
 use carillon_core::ledger::Report;
 use carillon_store::ledger::{self, Filter};
-use carillon_store::{Store, health, service};
+use carillon_store::{Store, health};
 use clap::Args;
 use tokio::time::sleep;
 
+use crate::commands::service::OnlyService;
 use crate::cx::Cx;
 use crate::format::{Format, Output};
 use crate::parse;
@@ -39,9 +39,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Ledger {
-    /// Only this service's
-    #[arg(long, value_name = "SERVICE_ID", value_parser = parse::id::<ServiceId>)]
-    service: Option<ServiceId>,
+    #[command(flatten)]
+    service: OnlyService,
     /// Only of this lane
     #[arg(long, value_parser = parse::lane())]
     lane: Option<Lane>,
@@ -61,24 +60,21 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let store = cx.store()?;
-        if let Some(id) = self.service {
-            // Without the service there would be an empty ledger, as if it had sent nothing.
-            service::read(&store, id)
-                .await
-                .with_context(|| format!("service {id}"))?;
-        }
+        self.service.must_exist(&store).await?;
         let mut report = self.read(&store).await?;
         if self.watch {
             while let Some(changed) = self.shown_and_changed(&store, &report).await? {
                 report = changed;
             }
         }
-        let last = self.render(&report)?;
-        if report.adds_up {
-            return Ok(last);
+        // Unlike other commands' output, this is needed most of all when the command fails. Whoever
+        // watched has seen it.
+        if !self.watch {
+            crate::print(&self.render(&report)?)?;
         }
-        // Unlike other commands' output, this is needed most of all when the command fails.
-        crate::print(&last)?;
+        if report.adds_up {
+            return Ok(String::new());
+        }
         bail!("the ledger does not add up: {}", text::verdict(&report))
     }
 
@@ -107,7 +103,7 @@ impl Ledger {
             let now = health::now(store).await?;
             let filter = Filter {
                 since: self.since.at(now),
-                service_id: self.service,
+                service_id: self.service.id,
                 lane: self.lane,
             };
             ledger::read(store, filter).await

@@ -3,7 +3,7 @@
 use anyhow::{Context, anyhow};
 use carillon_core::ambiguity::Resolution;
 use carillon_core::id::NotificationId;
-use carillon_store::notification::{read_many, resolve};
+use carillon_store::notification::{Resolved, read_many, resolve};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -67,16 +67,20 @@ impl Resolve {
         let resolved = resolve(&store, id, action, AUTHOR, self.why.reason())
             .await
             .with_context(what)?;
-        let Some(status) = resolved else {
-            let row = read_many(&store, &[id]).await.with_context(what)?.pop();
-            return Err(match row {
-                Some(row) => anyhow!(
-                    "{}: is {} and does not wait for a lost answer; `carillon timeline {id}` says why",
-                    what(),
-                    row.status
-                ),
-                None => anyhow!("{}: does not exist, or is not saved yet", what()),
-            });
+        let status = match resolved {
+            Resolved::Done(status) => status,
+            Resolved::JobStopped(stopped) => return Err(anyhow!("{}: {stopped}", what())),
+            Resolved::NotHeld => {
+                let row = read_many(&store, &[id]).await.with_context(what)?.pop();
+                return Err(match row {
+                    Some(row) => anyhow!(
+                        "{}: is {} and does not wait for a lost answer; `carillon timeline {id}` says why",
+                        what(),
+                        row.status
+                    ),
+                    None => anyhow!("{}: does not exist, or is not saved yet", what()),
+                });
+            }
         };
         let json = json!({ "id": id, "status": status, "action": action });
         let text = || match action {

@@ -1,6 +1,7 @@
 //! `carillon provider`.
 
 mod add;
+mod carry_out;
 mod change;
 mod check;
 mod credentials;

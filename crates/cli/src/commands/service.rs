@@ -68,3 +68,21 @@ impl OfService {
             .with_context(|| self.what())
     }
 }
+
+/// The service that a list may be narrowed to.
+#[derive(Args)]
+pub(crate) struct OnlyService {
+    /// Only this service's
+    #[arg(long = "service", value_name = "SERVICE_ID", value_parser = parse::id::<ServiceId>)]
+    pub id: Option<ServiceId>,
+}
+
+impl OnlyService {
+    /// Refuses one that does not exist: its list would be empty, as if it had done nothing.
+    pub async fn must_exist(&self, store: &Store) -> anyhow::Result<()> {
+        if let Some(service_id) = self.id {
+            OfService { service_id }.read(store).await?;
+        }
+        Ok(())
+    }
+}

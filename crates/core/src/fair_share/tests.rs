@@ -137,6 +137,34 @@ fn nothing_is_put_off_before_the_rate_is_known_nor_when_there_is_little() {
 }
 
 #[test]
+fn what_may_not_start_comes_back_in_turn_once_it_may() {
+    let mut all = backlogged(2, 3_000);
+    let (now, shut_for) = (SECOND, 30 * SECOND);
+    let shut = all.take_shut(now, shut_for, 500, |key| *key == 0);
+    assert_eq!((shut.len(), all.len()), (2_500, 3_500));
+    // The oldest first, a thousand in a second.
+    assert_eq!((shut[0].1, shut[0].3), (id(500), shut_for));
+    assert_eq!(shut[2_000].3.as_secs_f64().round(), 32.0);
+    assert!(shut.is_sorted_by_key(|(_, id, ..)| *id));
+    // Those that are taken out later stand behind them, and none waits for ever.
+    for n in 0..200_000 {
+        all.put(0, id(10_000 + n), ());
+    }
+    let next = all.take_shut(now, shut_for, 0, |key| *key == 0);
+    assert_eq!((next.len(), all.len()), (200_500, 3_000));
+    assert!(next[0].3 > shut[2_499].3);
+    let mut n_at = BTreeMap::new();
+    for (.., wait) in next {
+        assert!((shut_for..=LONGEST_WAIT).contains(&wait));
+        *n_at.entry(wait.as_secs()).or_insert(0) += 1;
+    }
+    assert!(n_at.values().all(|n| *n <= 3_000), "{n_at:?}");
+    // That they left is no start: nothing is known of their pace.
+    assert!(all.take_shut(now, shut_for, 0, |key| *key == 0).is_empty());
+    assert_eq!(all.take(9_000, |_| true).len(), 3_000);
+}
+
+#[test]
 fn without_room_everybody_halves() {
     let mut all = backlogged(1, 10_000);
     all.put(1, id(1_000_000), ());

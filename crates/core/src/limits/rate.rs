@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::bucket::{Bucket, time_for};
+use super::waiting::Waiting;
 use super::{ASK_AGAIN_AFTER, Answered, Ruling, Step, next_block};
 
 /// What was leased is worth nothing after this time: the budget has filled up meanwhile.
@@ -35,9 +36,7 @@ pub struct RateLease {
     /// When the last of them were granted.
     leased_at: Duration,
     block: u32,
-    /// For how much is asked just now.
-    asked: Option<u32>,
-    n_waiting: u32,
+    waiting: Waiting,
     /// What was left for others at the last answer.
     left: Option<f64>,
     empty_until: Duration,
@@ -57,8 +56,7 @@ impl Default for RateLease {
             tokens: 0,
             leased_at: Duration::ZERO,
             block: 0,
-            asked: None,
-            n_waiting: 0,
+            waiting: Waiting::default(),
             left: None,
             empty_until: Duration::ZERO,
             limit: 0,
@@ -109,16 +107,12 @@ impl RateLease {
                 ask: None,
             };
         }
-        self.n_waiting += 1;
-        Step {
-            ruling: Ruling::Wait,
-            ask: self.ask(),
-        }
+        self.waiting.join(self.block_to_ask())
     }
 
     /// What was asked for is answered: so much is granted, and so much is left for others.
     pub fn answered(&mut self, granted: u32, left: f64, now: Duration) -> Answered {
-        let asked = self.asked.take().unwrap_or(granted);
+        let asked = self.waiting.answered(granted);
         self.block = next_block(
             self.block,
             now.saturating_sub(self.leased_at),
@@ -129,30 +123,18 @@ impl RateLease {
         self.left = Some(left);
         self.share = (f64::from(granted) / f64::from(asked.max(1))).clamp(LEAST_SHARE, 1.0);
         self.tokens = self.tokens.saturating_add(granted);
-        let n_served = self.tokens.min(self.n_waiting);
-        self.tokens -= n_served;
-        self.n_waiting -= n_served;
-        let mut answered = Answered {
-            n_served,
-            ..Answered::default()
-        };
-        if granted < asked {
+        let refuse_after = (granted < asked).then(|| {
             let after = time_for(1.0 - left, f64::from(self.limit)).max(EMPTY_FOR);
             self.empty_until = now + after;
-            if self.n_waiting > 0 {
-                self.n_waiting = 0;
-                answered.refuse_after = Some(after);
-            }
-        } else if self.n_waiting > 0 {
-            answered.ask = self.ask();
-        }
-        answered
+            after
+        });
+        let block = self.block_to_ask();
+        self.waiting.serve(&mut self.tokens, refuse_after, block)
     }
 
     /// There was no answer: until there is one, this goes on by itself, at the rate that it was last
     /// granted.
     pub fn failed(&mut self, now: Duration) -> Answered {
-        self.asked = None;
         self.ask_again_at = now + ASK_AGAIN_AFTER;
         if self.alone.is_none() {
             let limit = f64::from(self.limit);
@@ -160,20 +142,8 @@ impl RateLease {
             self.alone = Some(Bucket::holding(left.clamp(0.0, limit), now));
             self.tokens = 0;
         }
-        let mut answered = Answered::default();
-        while self.n_waiting > 0 {
-            match self.take_alone(now) {
-                Ruling::Refuse { after } => {
-                    self.n_waiting = 0;
-                    answered.refuse_after = Some(after);
-                }
-                Ruling::Go | Ruling::Wait => {
-                    self.n_waiting -= 1;
-                    answered.n_served += 1;
-                }
-            }
-        }
-        answered
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.give_up(|| self.take_alone(now))
     }
 
     /// One who went on does not need it after all.
@@ -184,7 +154,7 @@ impl RateLease {
     /// Whether nothing is lost when it is forgotten.
     #[must_use]
     pub fn is_idle(&self, now: Duration) -> bool {
-        self.asked.is_none() && now.saturating_sub(self.used_at) > 6 * KEPT_FOR
+        !self.waiting.is_asking() && now.saturating_sub(self.used_at) > 6 * KEPT_FOR
     }
 
     fn take_alone(&mut self, now: Duration) -> Ruling {
@@ -201,16 +171,15 @@ impl RateLease {
     }
 
     fn ask(&mut self) -> Option<u32> {
-        if self.asked.is_some() {
-            return None;
-        }
-        let block = if self.is_plenty() {
+        self.waiting.ask(self.block_to_ask())
+    }
+
+    fn block_to_ask(&self) -> u32 {
+        if self.is_plenty() {
             self.block
         } else {
             self.limit / COMES_IN
-        };
-        self.asked = Some(block.max(self.n_waiting).max(1));
-        self.asked
+        }
     }
 }
 
@@ -258,7 +227,7 @@ mod tests {
         fn until(&mut self, now: Duration) {
             while let Some(next) = self.answers.iter().position(|(at, ..)| *at <= now) {
                 let (at, who, granted, left) = self.answers.remove(next);
-                let n_waiting = self.processes[who].n_waiting;
+                let n_waiting = self.processes[who].waiting.n();
                 let answered = self.processes[who].answered(granted, left, at);
                 self.n_gone_on += answered.n_served;
                 if answered.refuse_after.is_some() {
@@ -297,7 +266,7 @@ mod tests {
             let most = f64::from(limit) * (1.0 + (now.as_secs_f64() + 1.0) / 60.0);
             prop_assert!(f64::from(shared.n_gone_on) <= most);
             // And nobody waits for ever.
-            prop_assert!(shared.processes.iter().all(|process| process.n_waiting == 0));
+            prop_assert!(shared.processes.iter().all(|process| process.waiting.n() == 0));
         }
     }
 

@@ -58,6 +58,8 @@ const ENOUGH_MESSAGES: i64 = 50;
 const SLOW_PERCENT: i64 = 15;
 /// How far a weight moves at once.
 const STEP: i32 = 10;
+/// What is left to a slow one: without a weight it would not even take over where others fail.
+const LEAST: i32 = 1;
 /// The largest weight.
 const MOST: i32 = 100;
 /// What a change of weights led to must show before the next one.
@@ -117,7 +119,7 @@ pub fn away_from_slow(all: &[Weighed], speeds: &[Speed], now: DateTime<Utc>) -> 
                     "slow delivery by another provider of the channel".to_owned(),
                 ),
             };
-            changed.extend(reweighed(one, weight.clamp(0, MOST), reason));
+            changed.extend(reweighed(one, weight.clamp(LEAST, MOST), reason));
         }
     }
     changed
@@ -229,6 +231,18 @@ mod tests {
     }
 
     #[test]
+    fn a_slow_one_keeps_a_little_and_stays_one_to_fail_over_to() {
+        for (weight, left) in [(11, 1), (5, 1), (1, 1)] {
+            let mut all = vec![provider("a", weight, 50), provider("b", 95, 50)];
+            for moved in away(&all, &[speed("a", 100, 90)]) {
+                let of_it = all.iter_mut().find(|one| one.name == moved.0).unwrap();
+                of_it.weight = moved.1;
+            }
+            assert_eq!((all[0].weight, all[1].weight), (left, 100));
+        }
+    }
+
+    #[test]
     fn nothing_goes_to_one_that_an_operator_took_out() {
         let drained = provider("b", 0, 0);
         let off = Weighed {
@@ -270,7 +284,7 @@ mod tests {
             let speeds: Vec<_> = start.iter().enumerate()
                 .map(|(n, (_, _, n_slow))| speed(&n.to_string(), 200, *n_slow)).collect();
             for one in away_from_slow(&all, &speeds, now()) {
-                prop_assert!((0..=100).contains(&one.weight));
+                prop_assert!((1..=100).contains(&one.weight));
             }
             for _ in 0..10 {
                 for new in back_to_rest(&all, now()) {

@@ -71,6 +71,8 @@ pub enum Way {
     Probe,
     /// Not now; worth asking again after this wait.
     Shut(Duration),
+    /// Not while somebody finds out, which may take so long.
+    Probed(Duration),
 }
 
 /// The breaker. Times are any monotonic time since a fixed moment.
@@ -127,9 +129,6 @@ const FORGIVEN_AFTER: Duration = Duration::from_secs(120);
 /// A probe of which nothing was heard for so long is made again. Longer than a call may take.
 const PROBE_IS_LOST_AFTER: Duration = Duration::from_secs(60);
 
-/// How long to wait where a probe is being made.
-const PROBE_TAKES: Duration = Duration::from_secs(1);
-
 impl Breaker {
     /// A closed breaker that opens after so many failures in a row, or when half of twice as many
     /// calls and more fail within half a minute.
@@ -156,7 +155,7 @@ impl Breaker {
             return Way::Free;
         };
         match open.probed_until {
-            Some(until) if now < until => Way::Shut(PROBE_TAKES),
+            Some(until) if now < until => Way::Probed(until - now),
             _ if now < open.until => Way::Shut(open.until - now),
             _ => Way::Probe,
         }
@@ -285,7 +284,7 @@ mod tests {
             assert_eq!(breaker.way(now), Way::Shut(at(secs)));
             now += at(secs);
             assert_eq!(breaker.enter(now), Way::Probe);
-            assert_eq!(breaker.enter(now), Way::Shut(PROBE_TAKES), "one at a time");
+            assert_eq!(breaker.enter(now), Way::Probed(at(60)), "one at a time");
             breaker.heard(Heard::Failed, true, now);
         }
         now += at(30);
@@ -352,7 +351,7 @@ mod tests {
         assert_eq!(breaker.enter(at(2)), Way::Probe);
         breaker.dropped();
         assert_eq!(breaker.enter(at(2)), Way::Probe);
-        assert_eq!(breaker.enter(at(61)), Way::Shut(PROBE_TAKES));
+        assert_eq!(breaker.enter(at(61)), Way::Probed(at(1)));
         assert_eq!(breaker.enter(at(62)), Way::Probe);
     }
 
@@ -390,8 +389,10 @@ mod tests {
             for (heard, later, answers) in steps {
                 now += at(later);
                 match breaker.enter(now) {
-                    Way::Shut(wait) => {
+                    Way::Shut(wait) | Way::Probed(wait) => {
                         prop_assert!(wait <= NOT_ADMITTED_PAUSE && breaker.cause().is_some());
+                        // Nobody who waits so long comes back too early.
+                        prop_assert!(!matches!(breaker.way(now + wait), Way::Shut(_) | Way::Probed(_)));
                     }
                     Way::Probe => {
                         let is_alone =
@@ -408,8 +409,8 @@ mod tests {
                         breaker.heard(heard, false, now);
                     }
                 }
-                prop_assert!(!matches!(
-                    breaker.way(now + NOT_ADMITTED_PAUSE.max(PROBE_IS_LOST_AFTER)), Way::Shut(_)));
+                let later = now + NOT_ADMITTED_PAUSE.max(PROBE_IS_LOST_AFTER);
+                prop_assert!(!matches!(breaker.way(later), Way::Shut(_) | Way::Probed(_)));
             }
         }
     }

@@ -34,6 +34,9 @@ pub struct Api {
     pub body_limit_bytes: usize,
     /// How many reads of one service may wait for a row just accepted at the same time.
     pub waiting_reads_per_service: usize,
+    /// How long it goes on after it was told to end.
+    #[serde(rename = "linger_ms", with = "duration::millis")]
+    pub linger: Duration,
 }
 
 impl Api {

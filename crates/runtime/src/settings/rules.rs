@@ -19,6 +19,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_required(settings)?;
     check_ranges(settings)?;
     check_lease(settings)?;
+    check_linger(settings)?;
     let Settings {
         callbacks,
         retry,
@@ -39,6 +40,17 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     EnvFilter::try_new(&telemetry.filter)
         .map(drop)
         .map_err(|error| SettingsError::rule("telemetry.filter", error.to_string()))
+}
+
+/// What begins while the API lingers must find time to end.
+fn check_linger(settings: &Settings) -> Result<(), SettingsError> {
+    let (linger, drain) = (settings.api.linger, settings.shutdown.drain);
+    if linger.is_zero() || linger < drain {
+        return Ok(());
+    }
+    let (linger, drain) = (millis(linger), seconds(drain));
+    let rule = format!("must be less than shutdown.drain_s ({drain} s) or 0, not {linger}");
+    Err(SettingsError::rule("api.linger_ms", rule))
 }
 
 /// A statement that saves a chunk must have ended before the chunk is another's.
@@ -117,6 +129,7 @@ fn check_ranges(settings: &Settings) -> Result<(), SettingsError> {
             0,
             wide(api.waiting_reads_per_service),
         ),
+        ("api.linger_ms", 0, millis(api.linger)),
         ("delivery.slots", 1, wide(delivery.slots)),
         ("delivery.lease_s", 1, seconds(delivery.lease)),
         (

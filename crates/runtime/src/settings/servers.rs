@@ -39,7 +39,7 @@ impl Database {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Amqp {
-    /// `amqp://user:password@host:port/vhost`
+    /// `amqp://user:password@host:port/vhost`, or several, separated by commas.
     #[serde(default, with = "secret::required")]
     pub url: SecretString,
     /// Stands before the name of every queue.

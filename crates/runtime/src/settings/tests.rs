@@ -194,6 +194,11 @@ fn values_that_cannot_work_are_refused() {
              by more than 5 s, not be 15 s",
         ),
         (
+            "CARILLON__API__LINGER_MS",
+            "20000",
+            "api.linger_ms: must be less than shutdown.drain_s (20 s) or 0, not 20000",
+        ),
+        (
             "CARILLON__POLLER__RELAY_INTERVAL_MS",
             "0",
             "poller.relay_interval_ms: must be from 1 to 1073741824, not 0",

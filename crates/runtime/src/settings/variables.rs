@@ -86,7 +86,8 @@ pub(super) fn all() -> Vec<String> {
     keys().iter().flat_map(|key| with_files(key)).collect()
 }
 
-fn with_files(key: &str) -> Vec<String> {
+/// The variables of a key, with those that are paths of files.
+pub(super) fn with_files(key: &str) -> Vec<String> {
     let mut names = names_of(key);
     if SECRETS.contains(&key) {
         let files: Vec<String> = names.iter().map(|name| format!("{name}_FILE")).collect();

@@ -159,8 +159,8 @@ pub struct Gauges {
     pub lanes: Vec<LaneGauge>,
     /// How old what has been in an inbox for longest is; 0 if nothing is.
     pub in_inbox_seconds: f64,
-    /// How long ago the minutes end that have been looked at; none before the first check.
-    pub unchecked_seconds: Option<f64>,
+    /// Until when every minute has been looked at, in seconds since 1970; none before the first check.
+    pub checked_until: Option<f64>,
     /// Rows of finished jobs that are no notifications.
     pub n_job_rows_missing: i64,
 }
@@ -170,7 +170,7 @@ struct Ages {
     #[diesel(sql_type = Double)]
     in_inbox_seconds: f64,
     #[diesel(sql_type = Nullable<Double>)]
-    unchecked_seconds: Option<f64>,
+    checked_until: Option<f64>,
 }
 
 /// The numbers since a time, for metrics.
@@ -195,7 +195,7 @@ pub async fn gauges(store: &Store, since: DateTime<Utc>) -> Result<Gauges> {
     Ok(Gauges {
         lanes,
         in_inbox_seconds: ages.in_inbox_seconds,
-        unchecked_seconds: ages.unchecked_seconds,
+        checked_until: ages.checked_until,
         n_job_rows_missing: job_lines(jobs).iter().map(|line| line.missing).sum(),
     })
 }

@@ -1,39 +1,45 @@
 //! The counters of messages by service, day and channel.
+//!
+//! Each process says how much of a counter is its own share, in statements that it numbers. So one that
+//! is repeated changes nothing, and one that comes too late is left out.
 
 use std::time::Duration;
 
 use carillon_core::channel::Channel;
 use carillon_core::id::ServiceId;
-use carillon_core::limits::daily::{Correction, DayCount};
+use carillon_core::limits::daily::{DayCount, Share};
 use chrono::NaiveDate;
-use diesel::sql_types::{Array, BigInt, Date, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use uuid::Uuid;
 
 use crate::{Error, Result, Store};
 
 statement! {
     LeaseDays = "lease_days.sql" {
-        service_ids: Vec<ServiceId> => Array<SqlUuid>,
-        channels: Vec<Channel> => Array<Text>,
-        limits: Vec<i32> => Array<Integer>,
-        wanted: Vec<i32> => Array<Integer>,
-    }
-}
-statement! {
-    CorrectDays = "correct_days.sql" {
+        process: String => Text,
+        number: i64 => BigInt,
         service_ids: Vec<ServiceId> => Array<SqlUuid>,
         channels: Vec<Channel> => Array<Text>,
         days: Vec<NaiveDate> => Array<Date>,
-        corrections: Vec<i64> => Array<BigInt>,
+        shares: Vec<i64> => Array<BigInt>,
+        are_told: Vec<bool> => Array<Bool>,
+        asking: Vec<ServiceId> => Array<SqlUuid>,
+        channels_asked: Vec<Channel> => Array<Text>,
+        limits: Vec<i64> => Array<BigInt>,
+        wanted: Vec<i64> => Array<BigInt>,
     }
 }
 statement! {
     TakeRows = "take_rows.sql" {
+        process: String => Text,
+        number: i64 => BigInt,
         service_id: ServiceId => SqlUuid,
         channel: Channel => Text,
         limit: i64 => BigInt,
         n_rows: i64 => BigInt,
-        surrendered: i64 => BigInt,
+        days: Vec<NaiveDate> => Array<Date>,
+        shares: Vec<i64> => Array<BigInt>,
     }
 }
 statement! {
@@ -66,15 +72,25 @@ pub struct DayGrant {
     pub count: DayCount,
 }
 
-/// What a counter is to learn.
+/// What a counter is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayCorrection {
+pub struct DayShare {
     /// The tenant.
     pub service_id: ServiceId,
     /// The channel.
     pub channel: Channel,
     /// Which day, and how many.
-    pub correction: Correction,
+    pub share: Share,
+}
+
+/// Whose statement it is, and the how manieth. What is said in one holds until a later one of the same
+/// process says otherwise, in whichever order they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// One run of a process.
+    pub process: Uuid,
+    /// From 1 on.
+    pub number: i64,
 }
 
 #[derive(diesel::QueryableByName)]
@@ -103,18 +119,31 @@ impl Leased {
     }
 }
 
-/// Leases for any number of counters of today, each asked for once; the answers are in no particular
-/// order. No counter ever exceeds its limit by this.
+/// Tells counters the shares of a process, each named once with each day, and leases for any number of
+/// counters of today, each asked for once; the answers are in no particular order. Every share of a
+/// counter that is asked for is to be told, or it is taken for none. No counter exceeds its limit by
+/// what is granted.
 ///
 /// # Errors
-/// When PostgreSQL is away; what it may have granted stays counted then.
-pub async fn lease_days(store: &Store, asks: &[DayAsk]) -> Result<Vec<DayGrant>> {
-    let n = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+/// When PostgreSQL is away. It may have come to pass, or still do, until the shares are told again.
+pub async fn lease_days(
+    store: &Store,
+    turn: Turn,
+    shares: &[DayShare],
+    asks: &[DayAsk],
+) -> Result<Vec<DayGrant>> {
     let lease = LeaseDays {
-        service_ids: asks.iter().map(|ask| ask.service_id).collect(),
-        channels: asks.iter().map(|ask| ask.channel).collect(),
-        limits: asks.iter().map(|ask| n(ask.limit)).collect(),
-        wanted: asks.iter().map(|ask| n(ask.wanted)).collect(),
+        process: turn.process.to_string(),
+        number: turn.number,
+        service_ids: shares.iter().map(|one| one.service_id).collect(),
+        channels: shares.iter().map(|one| one.channel).collect(),
+        days: shares.iter().map(|one| one.share.day).collect(),
+        shares: shares.iter().map(|one| n_of(&one.share)).collect(),
+        are_told: shares.iter().map(|one| one.share.is_told).collect(),
+        asking: asks.iter().map(|ask| ask.service_id).collect(),
+        channels_asked: asks.iter().map(|ask| ask.channel).collect(),
+        limits: asks.iter().map(|ask| ask.limit.into()).collect(),
+        wanted: asks.iter().map(|ask| ask.wanted.into()).collect(),
     };
     let mut conn = store.connection().await?;
     let leased: Vec<Leased> = store.within_deadline(lease.load(&mut conn)).await?;
@@ -127,48 +156,34 @@ pub async fn lease_days(store: &Store, asks: &[DayAsk]) -> Result<Vec<DayGrant>>
     Ok(leased.iter().map(grant).collect())
 }
 
-/// Adds to counters what they do not know, each named once with each day.
+/// Counts so many messages of today for a process at once, or none of them; the counter after it if
+/// they are counted, which then knows its share of that day.
 ///
 /// # Errors
-/// When PostgreSQL is away; whoever says it again may have it counted twice.
-pub async fn correct_days(store: &Store, corrections: &[DayCorrection]) -> Result<()> {
-    if corrections.is_empty() {
-        return Ok(());
-    }
-    let correct = CorrectDays {
-        service_ids: corrections.iter().map(|one| one.service_id).collect(),
-        channels: corrections.iter().map(|one| one.channel).collect(),
-        days: corrections.iter().map(|one| one.correction.day).collect(),
-        corrections: corrections.iter().map(|one| one.correction.n).collect(),
-    };
-    let mut conn = store.connection().await?;
-    store.within_deadline(correct.execute(&mut conn)).await?;
-    Ok(())
-}
-
-/// Counts so many messages of today at once, or none of them; the counter after it if they are
-/// counted. What the caller holds of a lease and `surrenders` is taken off it then.
-///
-/// # Errors
-/// When PostgreSQL is away; they may be counted all the same.
+/// As for [`lease_days`].
 pub async fn take_rows(
     store: &Store,
-    service_id: ServiceId,
-    channel: Channel,
-    limit: u32,
-    n_rows: usize,
-    surrendered: u32,
+    turn: Turn,
+    ask: DayAsk,
+    shares: &[Share],
 ) -> Result<Option<DayCount>> {
     let take = TakeRows {
-        service_id,
-        channel,
-        limit: limit.into(),
-        n_rows: i64::try_from(n_rows).unwrap_or(i64::MAX),
-        surrendered: surrendered.into(),
+        process: turn.process.to_string(),
+        number: turn.number,
+        service_id: ask.service_id,
+        channel: ask.channel,
+        limit: ask.limit.into(),
+        n_rows: ask.wanted.into(),
+        days: shares.iter().map(|share| share.day).collect(),
+        shares: shares.iter().map(n_of).collect(),
     };
     let mut conn = store.connection().await?;
     let taken: Vec<Leased> = store.within_deadline(take.load(&mut conn)).await?;
     Ok(taken.as_slice().first().map(Leased::count))
+}
+
+fn n_of(share: &Share) -> i64 {
+    i64::try_from(share.n).unwrap_or(i64::MAX)
 }
 
 /// The counter of today.

@@ -1,10 +1,12 @@
--- Makes due what a brake held of a service. Such rows are due far ahead of everything else that waits,
--- but for those of paused jobs, so the index of what waits leads to them.
+-- Makes due what a brake held of a service. Such rows are due within a hundred days, far ahead of
+-- everything else that waits and long before those of paused jobs, so the index of what waits leads to
+-- them and to no others.
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::uuid AS service_id, $2::text AS reason
 ), held AS MATERIALIZED (
     SELECT id FROM notifications
     WHERE due_at > (SELECT now + interval '30 days' FROM c)
+      AND due_at < (SELECT now + interval '101 days' FROM c)
       AND wait_reason = (SELECT reason FROM c)
       AND service_id = (SELECT service_id FROM c)
     ORDER BY due_at

@@ -20,7 +20,8 @@ statement! {
     }
 }
 
-/// Makes those of the ids that are on their way and unclaimed wait; returns how many.
+/// Makes those of the ids that are on their way and unclaimed wait; returns how many. Their timelines
+/// say so, but for those that were held for the same reason last.
 ///
 /// # Errors
 /// When PostgreSQL is away.

@@ -36,12 +36,26 @@ statement! {
 }
 
 statement! {
+    LeaseAgain = "lease_again.sql" {
+        ids: Vec<NotificationId> => Array<SqlUuid>,
+        tokens: Vec<Uuid> => Array<SqlUuid>,
+        are_ends: Vec<bool> => Array<Bool>,
+        lease_ms: i64 => BigInt,
+        lowest: NotificationId => SqlUuid,
+        highest: NotificationId => SqlUuid,
+    }
+}
+
+statement! {
     MarkLate = "mark_late.sql" {
         ids: Vec<NotificationId> => Array<SqlUuid>,
         details: Vec<Value> => Array<Jsonb>,
         actor: String => Text,
     }
 }
+
+/// The lease of a late result: as long as the statement that follows may take, and more.
+const LEASE_AGAIN: Duration = Duration::from_secs(60);
 
 /// The result of one claimed delivery, decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +85,12 @@ pub struct Marking {
 }
 
 #[derive(diesel::QueryableByName)]
+struct LeasedAgain {
+    #[diesel(sql_type = SqlUuid)]
+    id: NotificationId,
+}
+
+#[derive(diesel::QueryableByName)]
 struct Marked {
     #[diesel(sql_type = SqlUuid)]
     id: NotificationId,
@@ -88,7 +108,8 @@ pub struct Marks {
 }
 
 /// Writes a batch of results and their timeline entries. Results whose lease was taken away change
-/// no status and are written to the timeline only.
+/// no status and are written to the timeline only, unless their message is held for want of them:
+/// what is known of a call settles it.
 ///
 /// # Errors
 /// When PostgreSQL is away: keep the results and try again; a repeat finds its lease gone and adds
@@ -122,13 +143,78 @@ fn rounds(batch: &[Marking]) -> Vec<Vec<&Marking>> {
 }
 
 async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<Marks> {
-    fn column<T>(batch: &[&Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
-        batch.iter().map(|marking| of(marking)).collect()
+    let marked = mark_leased(store, batch, actor).await?;
+    let mut n_callback_events = marked.n_callback_events;
+    let mut late = marked.others(batch);
+    let n_late = late.len();
+    if late.is_empty() {
+        return Ok(Marks {
+            n_late,
+            n_callback_events,
+        });
     }
-    let (Some(lowest), Some(highest)) = (batch.first(), batch.last()) else {
-        return Ok(Marks::default());
+    let leased_again = lease_again(store, &late).await?;
+    if !leased_again.is_empty() {
+        let is_leased = |m: &&Marking| leased_again.contains(&m.id);
+        let leased: Vec<_> = late.iter().copied().filter(is_leased).collect();
+        let settled = mark_leased(store, &leased, actor).await?;
+        n_callback_events += settled.n_callback_events;
+        late = settled.others(&late);
+    }
+    let statement = MarkLate {
+        ids: column(&late, |m| m.id),
+        details: column(&late, |m| m.detail.clone()),
+        actor: actor.to_owned(),
     };
-    let (lowest, highest) = (lowest.id, highest.id);
+    let mut conn = store.connection().await?;
+    store.within_deadline(statement.execute(&mut conn)).await?;
+    Ok(Marks {
+        n_late,
+        n_callback_events,
+    })
+}
+
+/// Leases results whose lease was taken away once more, where that is right; returns whose.
+async fn lease_again(store: &Store, late: &[&Marking]) -> Result<HashSet<NotificationId>> {
+    // A result that says that nobody knows settles nothing.
+    let is_known = |m: &&Marking| m.reason != Some(Reason::AnswerLost);
+    let known: Vec<_> = late.iter().copied().filter(is_known).collect();
+    let Some((lowest, highest)) = bounds(&known) else {
+        return Ok(HashSet::new());
+    };
+    let statement = LeaseAgain {
+        ids: column(&known, |m| m.id),
+        tokens: column(&known, |m| m.token),
+        are_ends: column(&known, |m| m.status != Status::Created),
+        lease_ms: i64::try_from(LEASE_AGAIN.as_millis()).unwrap_or(i64::MAX),
+        lowest,
+        highest,
+    };
+    let mut conn = store.connection().await?;
+    let leased: Vec<LeasedAgain> = store.within_deadline(statement.load(&mut conn)).await?;
+    Ok(leased.into_iter().map(|row| row.id).collect())
+}
+
+/// What one statement has marked.
+#[derive(Default)]
+struct MarkedBatch {
+    ids: HashSet<NotificationId>,
+    n_callback_events: usize,
+}
+
+impl MarkedBatch {
+    /// The results that it has not, in their order.
+    fn others<'a>(&self, batch: &[&'a Marking]) -> Vec<&'a Marking> {
+        let batch = batch.iter().copied();
+        batch.filter(|m| !self.ids.contains(&m.id)).collect()
+    }
+}
+
+/// Writes the results whose lease is held, of a batch that is sorted by id.
+async fn mark_leased(store: &Store, batch: &[&Marking], actor: &str) -> Result<MarkedBatch> {
+    let Some((lowest, highest)) = bounds(batch) else {
+        return Ok(MarkedBatch::default());
+    };
     let statement = Mark {
         ids: column(batch, |m| m.id),
         tokens: column(batch, |m| m.token),
@@ -152,23 +238,17 @@ async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<Ma
     let mut conn = store.connection().await?;
     let marked: Vec<Marked> = store.within_deadline(statement.load(&mut conn)).await?;
     let n_callback_events = marked.as_slice().first().map_or(0, |m| m.n_callback_events);
-    let n_callback_events = usize::try_from(n_callback_events).unwrap_or(0);
-    if marked.len() == batch.len() {
-        return Ok(Marks {
-            n_late: 0,
-            n_callback_events,
-        });
-    }
-    let marked: HashSet<_> = marked.into_iter().map(|m| m.id).collect();
-    let late: Vec<_> = batch.iter().filter(|m| !marked.contains(&m.id)).collect();
-    let statement = MarkLate {
-        ids: late.iter().map(|m| m.id).collect(),
-        details: late.iter().map(|m| m.detail.clone()).collect(),
-        actor: actor.to_owned(),
-    };
-    store.within_deadline(statement.execute(&mut conn)).await?;
-    Ok(Marks {
-        n_late: late.len(),
-        n_callback_events,
+    Ok(MarkedBatch {
+        ids: marked.into_iter().map(|m| m.id).collect(),
+        n_callback_events: usize::try_from(n_callback_events).unwrap_or(0),
     })
+}
+
+/// The lowest and the highest id of a batch that is sorted by it.
+fn bounds(batch: &[&Marking]) -> Option<(NotificationId, NotificationId)> {
+    Some((batch.first()?.id, batch.last()?.id))
+}
+
+fn column<T>(batch: &[&Marking], of: impl Fn(&Marking) -> T) -> Vec<T> {
+    batch.iter().map(|marking| of(marking)).collect()
 }

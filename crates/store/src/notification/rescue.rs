@@ -13,6 +13,7 @@ statement! {
     RescueLost = "rescue_lost.sql" {
         gave_up: Status => Text,
         until_decided_ms: i64 => BigInt,
+        max_attempts: i64 => BigInt,
         limit: i64 => BigInt,
     }
 }
@@ -27,15 +28,17 @@ struct Rescued {
 }
 
 /// Frees rows whose lease ran out. A provider may have them, so what follows is what their template
-/// says of lost answers: they are due, held, or ended. Returns the queue of each.
+/// says of lost answers: they are due, held, or ended; those that would be due end if it was attempt
+/// `max_attempts` or a later one. Returns the queue of each.
 ///
 /// # Errors
 /// When PostgreSQL is away.
-pub async fn rescue_lost(store: &Store, limit: i64) -> Result<Vec<String>> {
+pub async fn rescue_lost(store: &Store, max_attempts: u32, limit: i64) -> Result<Vec<String>> {
     let mut conn = store.connection().await?;
     let statement = RescueLost {
         gave_up: Status::TechnicalFailure,
         until_decided_ms: i64::try_from(UNTIL_DECIDED.as_millis()).unwrap_or(i64::MAX),
+        max_attempts: max_attempts.into(),
         limit,
     };
     let rescued: Vec<Rescued> = store.within_deadline(statement.load(&mut conn)).await?;

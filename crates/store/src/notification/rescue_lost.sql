@@ -1,13 +1,15 @@
 -- Leases that ran out: the worker vanished before, during or after the call, so that a provider may
--- have the message. What follows is its template's to say: it waits, due at once; or it is held until
--- a receipt or an administrator settles it, so far ahead that nobody relays it; or it ends, and the
+-- have the message. What follows is its template's to say: it waits, due at once, if the lane's
+-- attempts are not used up; or it is held until a receipt, an administrator or the late result of this
+-- very lease (lease_again.sql) settles it, so far ahead that nobody relays it; or it ends, and the
 -- service hears of it. If a receipt has moved it meanwhile, only the lease is cleared.
 WITH c AS MATERIALIZED (
-    SELECT carillon_now() AS now, $1::text AS gave_up, $2::bigint * interval '1 millisecond' AS until_decided
+    SELECT carillon_now() AS now, $1::text AS gave_up,
+        $2::bigint * interval '1 millisecond' AS until_decided, $3::bigint AS max_attempts
 ), lost AS (
-    SELECT id FROM notifications
+    SELECT id, lease_token FROM notifications
     WHERE dispatched_at IS NOT NULL AND lease_until < (SELECT now FROM c)
-    LIMIT $3
+    LIMIT $4
     FOR UPDATE SKIP LOCKED
 ), rescued AS (
     UPDATE notifications n
@@ -18,9 +20,14 @@ WITH c AS MATERIALIZED (
                 CASE p.policy WHEN 'retry' THEN c.now WHEN 'hold' THEN c.now + c.until_decided END,
                 CASE p.policy WHEN 'retry' THEN 'lease-expired' WHEN 'hold' THEN 'answer-lost' END
             FROM (
-                SELECT CASE WHEN n.status = 'created' THEN coalesce(
-                    (SELECT t.when_answer_lost FROM templates t WHERE t.id = n.template_id), 'retry')
-                END AS policy
+                SELECT CASE
+                    WHEN n.status <> 'created' THEN NULL
+                    WHEN s.said = 'retry' AND n.attempts >= c.max_attempts THEN 'give-up'
+                    ELSE s.said END AS policy
+                FROM (
+                    SELECT coalesce((
+                        SELECT t.when_answer_lost FROM templates t WHERE t.id = n.template_id), 'retry') AS said
+                ) s
             ) p),
         dispatched_at = NULL,
         lease_until = NULL,
@@ -43,7 +50,11 @@ WITH c AS MATERIALIZED (
         jsonb_build_object('attempt', r.attempts, 'provider_may_have_it', true)
             || CASE WHEN r.has_ended OR r.is_held
                 THEN '{"lease_expired": true}'::jsonb ELSE '{}'::jsonb END
-    FROM rescued r, c
+            || CASE WHEN r.is_held
+                THEN jsonb_build_object('lease', l.lease_token) ELSE '{}'::jsonb END
+    FROM rescued r
+    JOIN lost l ON l.id = r.id,
+    c
 ), called AS (
     INSERT INTO callback_events (id, callback_id, service_id, notification_id, kind, status,
         occurred_at, due_at, wait_reason)

@@ -1,9 +1,17 @@
 -- Carries out what an administrator decided about a message that waits because its answer was lost:
 -- it is due at once, or it ends and the service hears of it. Nothing else is touched: a receipt may
--- have settled it meanwhile.
+-- have settled it meanwhile. Rows of a stopped job are not made due, for no claim would take them
+-- (claim.sql).
 WITH c AS MATERIALIZED (
     SELECT carillon_now() AS now, $1::text AS action, $2::text AS unsent, $3::text AS gave_up,
         $4::text AS actor, $5::text AS why
+), held AS MATERIALIZED (
+    SELECT n.id, CASE WHEN c.action = 'retry' THEN (
+        SELECT j.status FROM jobs j WHERE j.id = n.job_id AND j.status IN ('paused', 'cancelled')
+    ) END AS stopped_job
+    FROM notifications n, c
+    WHERE n.id = $6
+      AND n.status = c.unsent AND n.wait_reason = 'answer-lost' AND n.due_at > c.now
 ), resolved AS (
     UPDATE notifications n
     SET status = CASE WHEN c.action = 'give-up' THEN c.gave_up ELSE n.status END,
@@ -13,7 +21,7 @@ WITH c AS MATERIALIZED (
         last_seq = n.last_seq + 1,
         updated_at = c.now
     FROM c
-    WHERE n.id = $6
+    WHERE n.id = (SELECT id FROM held WHERE stopped_job IS NULL)
       AND n.status = c.unsent AND n.wait_reason = 'answer-lost' AND n.due_at > c.now
     RETURNING n.id, n.service_id, n.last_seq, n.status
 ), told AS (
@@ -32,4 +40,4 @@ WITH c AS MATERIALIZED (
     WHERE c.action = 'give-up'
     ON CONFLICT (id) DO NOTHING
 )
-SELECT status FROM resolved
+SELECT h.stopped_job, (SELECT status FROM resolved) AS status FROM held h

@@ -157,7 +157,10 @@ async fn stranded_rows_are_those_that_a_rescue_would_take_and_has_not_taken_for_
     watermark::record(&given, queue, now).await.unwrap();
     assert_eq!(stranded(&given).await, counted(1, 2));
     assert_eq!(
-        notification::rescue_lost(&given, 10).await.unwrap().len(),
+        notification::rescue_lost(&given, 48, 10)
+            .await
+            .unwrap()
+            .len(),
         1
     );
     assert_eq!(

@@ -8,6 +8,7 @@ mod given;
 mod interleaving;
 mod moving;
 mod once;
+mod passes;
 mod reading;
 mod retention;
 mod saving;

@@ -6,14 +6,15 @@ use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::id::ServiceId;
 use carillon_core::limits::bounces::Bounces;
-use carillon_core::limits::daily::Correction;
+use carillon_core::limits::daily::Share;
 use carillon_core::notification::Status;
 use carillon_core::reason::Reason;
 use carillon_core::receipt::ReceiptKind;
 use carillon_core::task::SaveNotification;
 use carillon_core::timeline::TimelineEvent;
-use carillon_store::limits::{self, DayAsk, DayCorrection, RateAsk};
+use carillon_store::limits::{self, DayAsk, DayShare, RateAsk, Turn};
 use carillon_store::notification::{self, Marking};
+use chrono::NaiveDate;
 use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
@@ -99,9 +100,15 @@ fn messages(limit: u32, wanted: u32) -> [DayAsk; 1] {
     }]
 }
 
+/// A process of its own asks.
 async fn leased(given: &Given, limit: u32, wanted: u32) -> u32 {
-    let grants = limits::lease_days(given, &messages(limit, wanted)).await;
+    let turn = turn(Uuid::new_v4(), 1);
+    let grants = limits::lease_days(given, turn, &[], &messages(limit, wanted)).await;
     grants.expect("the database answers")[0].granted
+}
+
+const fn turn(process: Uuid, number: i64) -> Turn {
+    Turn { process, number }
 }
 
 async fn counted(given: &Given) -> u64 {
@@ -121,60 +128,91 @@ async fn a_counter_moves_on_to_its_limit_and_not_past_it() {
     assert_eq!(leased(&given, 0, 5).await, 0);
     assert_eq!(counted(&given).await, 102);
 
-    let grant = limits::lease_days(&given, &messages(103, 5)).await.unwrap()[0];
+    let lease = async |limit: u32| {
+        let turn = turn(Uuid::from_u128(1), limit.into());
+        limits::lease_days(&given, turn, &[], &messages(limit, 5)).await
+    };
+    let grant = lease(103).await.unwrap()[0];
     assert!(grant.count.lasts <= Duration::from_secs(86_400));
     // A new day begins at midnight UTC.
     given.database.advance_clock(grant.count.lasts).await;
-    let tomorrow = limits::lease_days(&given, &messages(100, 5)).await.unwrap()[0];
+    let tomorrow = lease(104).await.unwrap()[0];
     assert_eq!((tomorrow.granted, tomorrow.count.n), (5, 5));
     assert_eq!(Some(tomorrow.count.day), grant.count.day.succ_opt());
 }
 
 #[tokio::test]
-async fn a_counter_learns_what_was_accepted_without_it_and_what_was_not_used() {
+async fn a_counter_goes_by_what_each_process_said_last_however_often_and_late_that_comes() {
     let given = given().await;
-    let day = limits::today(&given, ELY, Channel::Email)
-        .await
-        .unwrap()
-        .day;
-    let correct = async |n| {
-        let correction = DayCorrection {
-            service_id: ELY,
-            channel: Channel::Email,
-            correction: Correction { day, n },
-        };
-        limits::correct_days(&given, &[correction]).await.unwrap();
-        counted(&given).await
+    let today = limits::today(&given, ELY, Channel::Email).await.unwrap();
+    let said = async |process, number, shares: &[(NaiveDate, u64, bool)], wanted: Option<u32>| {
+        let shares: Vec<DayShare> = shares
+            .iter()
+            .map(|&(day, n, is_told)| DayShare {
+                service_id: ELY,
+                channel: Channel::Email,
+                share: Share { day, n, is_told },
+            })
+            .collect();
+        let asks = wanted.map(|wanted| messages(100, wanted)[0]);
+        let turn = turn(Uuid::from_u128(process), number);
+        let asks = asks.as_slice();
+        let grants = limits::lease_days(&given, turn, &shares, asks)
+            .await
+            .unwrap();
+        let granted = grants.first().map(|grant| grant.granted);
+        (granted, counted(&given).await)
     };
-    assert_eq!(correct(-3).await, 0, "nothing was counted yet");
-    assert_eq!(correct(8).await, 8);
-    assert_eq!(leased(&given, 100, 5).await, 5);
-    assert_eq!(correct(-5).await, 8);
-    assert_eq!(correct(-50).await, 0);
-    // Beyond the limit it may be, and then nothing is left.
-    assert_eq!(correct(120).await, 120);
+    let (day, n) = (today.day, |n| (today.day, n, false));
+    let before = (day.pred_opt().unwrap(), 7, false);
+    assert_eq!(said(1, 1, &[n(8)], None).await, (Some(0), 8));
+    assert_eq!(said(1, 1, &[n(8)], None).await, (None, 8), "repeated");
+    assert_eq!(said(1, 2, &[n(8)], None).await, (Some(0), 8), "told again");
+    assert_eq!(said(2, 1, &[], Some(5)).await, (Some(5), 13));
+    // The answer to this is lost, and the grant with it.
+    assert_eq!(said(1, 3, &[n(8)], Some(20)).await, (Some(20), 33));
+    assert_eq!(said(1, 5, &[n(9), before], Some(4)).await, (Some(4), 18));
+    assert_eq!(said(1, 4, &[n(8)], Some(20)).await, (None, 18), "late");
+    // What is known is of no use to any day but today, of which it is a part.
+    let known = [(day, 13, true), (before.0, 1, true)];
+    assert_eq!(said(1, 6, &known, Some(1)).await, (Some(1), 19));
+    let yesterday = "SELECT n FROM service_daily_counts WHERE day < (SELECT max(day) FROM service_daily_counts)";
+    assert_eq!(given.database.number(yesterday).await, 7);
+    // All is handed back, and then some went on without a lease: beyond the limit it may be.
+    assert_eq!(said(1, 7, &[n(0)], None).await, (Some(0), 5));
+    assert_eq!(said(1, 8, &[n(120)], Some(3)).await, (Some(0), 125));
     assert_eq!(leased(&given, 100, 5).await, 0);
 }
 
 #[tokio::test]
 async fn the_rows_of_a_mailing_count_all_or_none() {
     let given = given().await;
-    let take = async |limit, n_rows, surrendered| {
-        limits::take_rows(&given, ELY, Channel::Email, limit, n_rows, surrendered)
+    let day = limits::today(&given, ELY, Channel::Email)
+        .await
+        .unwrap()
+        .day;
+    let take_as = async |turn, limit, n_rows, n| {
+        let is_told = false;
+        let shares = [Share { day, n, is_told }];
+        limits::take_rows(&given, turn, messages(limit, n_rows)[0], &shares)
             .await
             .unwrap()
             .map(|count| count.n)
     };
-    assert_eq!(take(10, 11, 0).await, None);
+    let take = async |limit, n_rows| take_as(turn(Uuid::new_v4(), 1), limit, n_rows, 0).await;
+    assert_eq!(take(10, 11).await, None);
     assert_eq!(counted(&given).await, 0);
-    assert_eq!(take(10, 4, 0).await, Some(4));
-    assert_eq!(leased(&given, 10, 3).await, 3);
-    assert_eq!(take(10, 5, 0).await, None);
+    assert_eq!(take(10, 4).await, Some(4));
+    let me = Uuid::from_u128(1);
+    let three = limits::lease_days(&given, turn(me, 1), &[], &messages(10, 3)).await;
+    assert_eq!(three.unwrap()[0].granted, 3);
+    assert_eq!(take(10, 5).await, None);
     // The caller's own unused lease makes room.
-    assert_eq!(take(10, 5, 2).await, Some(10));
-    assert_eq!(take(10, 1, 0).await, None);
+    assert_eq!(take_as(turn(me, 2), 10, 5, 1).await, Some(10));
+    assert_eq!(take_as(turn(me, 2), 10, 5, 1).await, None, "repeated");
+    assert_eq!(take(10, 1).await, None);
     assert_eq!(counted(&given).await, 10);
-    let mailings = (0..10).map(|_| take(1_000, 200, 0));
+    let mailings = (0..10).map(|_| take(1_000, 200));
     let n_taken = join_all(mailings).await.into_iter().flatten().count();
     assert_eq!((n_taken, counted(&given).await), (4, 810));
 }

@@ -157,9 +157,8 @@ fn assert_by_index(what: &str, scans: &BTreeSet<String>) {
     assert_eq!(whole, None, "{what} reads a whole partition: {scans:?}");
 }
 
-#[tokio::test]
-async fn a_claim_reads_its_day_s_primary_key() {
-    let plans = Plans::new().await;
+/// Explains a claim of a hundred messages that are on their way.
+async fn assert_claim_is_pruned(plans: &Plans) {
     let (ids, low, high) = (
         plans.ids(7701, 7800).await,
         plans.id(7701).await,
@@ -173,6 +172,12 @@ async fn a_claim_reads_its_day_s_primary_key() {
             &format!("gen_random_uuid(), 30000, {ids}, {low}, {high}"),
         )
         .await;
+}
+
+#[tokio::test]
+async fn a_claim_reads_its_day_s_primary_key() {
+    let plans = Plans::new().await;
+    assert_claim_is_pruned(&plans).await;
 }
 
 #[tokio::test]
@@ -272,6 +277,28 @@ async fn a_late_result_reads_its_day_s_primary_key() {
             &format!("{ids}, array_fill('{{}}'::jsonb, ARRAY[20]), 'worker'"),
         )
         .await;
+    // Held as the rescue leaves them, for these very results.
+    let token = "'00000000-0000-0000-0000-00000000000a'";
+    let hold = format!(
+        "UPDATE notifications SET dispatched_at = NULL, lease_until = NULL, lease_token = NULL,
+             due_at = now() + interval '1 year', wait_reason = 'answer-lost'
+         WHERE id = ANY ({ids});
+         INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
+         SELECT id, 2, now(), 'held', 'answer-lost', 'poller', jsonb_build_object('lease', {token}, 'attempt', 0)
+         FROM unnest({ids}) id"
+    );
+    plans.given.database.execute(&hold).await;
+    let (low, high) = (plans.id(7901).await, plans.id(7920).await);
+    plans
+        .assert_pruned(
+            "lease_again",
+            include_str!("../../src/notification/lease_again.sql"),
+            "uuid[], uuid[], bool[], bigint, uuid, uuid",
+            &format!(
+                "{ids}, array_fill({token}::uuid, ARRAY[20]), array_fill(true, ARRAY[20]), 60000, {low}, {high}"
+            ),
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -335,10 +362,12 @@ async fn the_relay_finds_what_is_due_by_index() {
 async fn the_rescue_finds_what_is_on_its_way_by_index() {
     let plans = Plans::new().await;
     let lost = include_str!("../../src/notification/rescue_lost.sql");
-    let values = "'technical-failure', 1000, 1000";
+    let values = "'technical-failure', 1000, 48, 1000";
     assert_by_index(
         "rescue_lost",
-        &plans.scans(lost, "text, bigint, bigint", values).await,
+        &plans
+            .scans(lost, "text, bigint, bigint, bigint", values)
+            .await,
     );
     let fallen = include_str!("../../src/notification/rescue_fallen.sql");
     assert_by_index(
@@ -364,19 +393,7 @@ async fn a_claim_of_what_was_attempted_looks_up_its_day_s_timeline() {
         .database
         .execute("UPDATE notifications SET provider = 'sandbox' WHERE dispatched_at IS NOT NULL")
         .await;
-    let (ids, low, high) = (
-        plans.ids(7701, 7800).await,
-        plans.id(7701).await,
-        plans.id(7800).await,
-    );
-    plans
-        .assert_pruned(
-            "claim",
-            include_str!("../../src/notification/claim.sql"),
-            "uuid, bigint, uuid[], uuid, uuid",
-            &format!("gen_random_uuid(), 30000, {ids}, {low}, {high}"),
-        )
-        .await;
+    assert_claim_is_pruned(&plans).await;
 }
 
 #[tokio::test]

@@ -17,21 +17,21 @@ async fn a_lease_that_ran_out_makes_the_row_due_and_the_late_result_changes_noth
     let given = given().await;
     let id = given.on_its_way().await;
     let token = given.claimed(id).await;
-    assert!(rescue_lost(&given, 10).await.unwrap().is_empty());
+    assert!(rescue_lost(&given, 48, 10).await.unwrap().is_empty());
 
     given
         .database
         .advance_clock(LEASE + Duration::from_secs(1))
         .await;
     assert_eq!(
-        rescue_lost(&given, 10).await.unwrap(),
+        rescue_lost(&given, 48, 10).await.unwrap(),
         [Queue::SendEmail.as_str()]
     );
     assert_eq!(
         given.row(id).await,
         "created attempts=1 waits=lease-expired"
     );
-    assert!(rescue_lost(&given, 10).await.unwrap().is_empty());
+    assert!(rescue_lost(&given, 48, 10).await.unwrap().is_empty());
 
     assert_eq!(
         mark(&given, &[accepted(id, token)], "worker")
@@ -64,7 +64,7 @@ async fn a_lost_row_that_a_receipt_has_moved_is_only_freed() {
     let proof = [receipt(id, ReceiptKind::Delivered, "e1")];
     notification::apply_receipts(&given, &proof).await.unwrap();
     given.database.advance_clock(LEASE * 2).await;
-    assert_eq!(rescue_lost(&given, 10).await.unwrap().len(), 1);
+    assert_eq!(rescue_lost(&given, 48, 10).await.unwrap().len(), 1);
     let row = "delivered attempts=1 completed reference=reference-of-receipt";
     assert_eq!(given.row(id).await, row);
 }

@@ -153,6 +153,35 @@ async fn only_what_is_on_its_way_and_in_nobody_s_hands_is_held() {
 }
 
 #[tokio::test]
+async fn however_often_a_message_is_held_for_the_same_reason_its_timeline_says_it_once() {
+    let given = given().await;
+    let id = given.on_its_way().await;
+    let wait = Duration::from_secs(10);
+    for reason in [
+        Reason::ProviderPaused,
+        Reason::ProviderPaused,
+        Reason::FairShare,
+        Reason::ProviderPaused,
+    ] {
+        let held = hold(&given, &[id], reason, wait, "worker").await;
+        assert_eq!(held.unwrap(), 1);
+        let waits = format!("created attempts=0 waits={reason}");
+        assert_eq!(given.row(id).await, waits);
+        given.database.advance_clock(wait).await;
+        assert_eq!(relay(&given, 10).await.unwrap().len(), 1);
+    }
+    assert_eq!(
+        given.timeline(id).await,
+        [
+            "accepted",
+            "held provider-paused",
+            "held fair-share",
+            "held provider-paused"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn those_held_together_wait_each_for_its_time() {
     let given = given().await;
     let batch = emails(3);

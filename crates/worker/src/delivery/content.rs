@@ -133,8 +133,9 @@ impl Contents {
     }
 
     /// What follows now that a message's answer was lost: what its template says today. However long
-    /// it takes to read that: nothing else may be decided, and should the lease expire meanwhile, the
-    /// rescue decides by the same.
+    /// PostgreSQL is away: nothing else may be decided, and should the lease expire meanwhile, the
+    /// rescue decides by the same. What can never be read is held: no call is made that the template
+    /// may forbid, and a person decides.
     pub async fn when_answer_lost(&self, row: &Claimed) -> WhenAnswerLost {
         let mut said = false;
         loop {
@@ -150,6 +151,10 @@ impl Contents {
             match read.await {
                 Ok(policy) => return policy,
                 Err(error) => {
+                    if let Some(policy) = when_unreadable(&error) {
+                        tracing::error!(notification.id = %row.id, %error, "cannot read what follows a lost answer; it is held");
+                        return policy;
+                    }
                     if !std::mem::replace(&mut said, true) {
                         tracing::warn!(notification.id = %row.id, %error, "cannot read what follows a lost answer; trying on");
                     }
@@ -192,9 +197,27 @@ impl Contents {
     }
 }
 
+/// What follows a lost answer if the error says that asking again is of no use.
+fn when_unreadable(error: &Error) -> Option<WhenAnswerLost> {
+    (!error.is_transient()).then_some(WhenAnswerLost::Hold)
+}
+
 fn not_sendable(error: &Error) -> NotSendable {
     match error {
         Error::Gone => NotSendable::Never(Reason::NotRenderable),
         other => NotSendable::NotNow(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_never_be_read_of_a_lost_answer_is_held_and_the_rest_is_read_again() {
+        let never = Error::Refused("\"ask\" is not a policy".to_owned());
+        assert_eq!(when_unreadable(&never), Some(WhenAnswerLost::Hold));
+        let not_now = Error::Unavailable("shutting down".to_owned());
+        assert_eq!(when_unreadable(&not_now), None);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use carillon_core::api_key::KeyType;
 use carillon_core::channel::Channel;
 use carillon_core::provider::ProviderKind;
+use carillon_core::provider::breaker::Way;
 use carillon_providers::connect::connect;
 use carillon_providers::instrument::Instrumented;
 use carillon_providers::provider::{Provider, SetupError};
@@ -19,7 +20,7 @@ use parking_lot::RwLock;
 
 use super::budgets::{Budgeted, Budgets};
 use super::pacer::Pacer;
-use super::pass::{self, Gate, Pass};
+use super::pass::{Gate, Pass};
 use super::turns::Destination;
 
 /// A provider, the pace at which it is called, and whether it is at all.
@@ -46,13 +47,47 @@ impl Route {
         })
     }
 
-    /// The same client at a pace of its own.
-    fn again(&self, opens_after: u32) -> Arc<Self> {
-        Arc::new(Self {
-            gate: Gate::new(self.provider.name(), opens_after),
-            provider: Arc::clone(&self.provider),
-            pacer: Pacer::new(),
-        })
+    /// How many calls can start within this time, while so many wait.
+    fn turns(&self, time: Duration, n_waiting: usize, is_short: &impl Fn(&Self)) -> usize {
+        let n_most = match self.gate.way() {
+            Way::Free => usize::MAX,
+            Way::Probe => 1,
+            Way::Shut(_) | Way::Probed(_) => return 0,
+        };
+        let n_turns = self.pacer.turns_within(time, n_waiting.min(n_most));
+        if n_turns == 0 {
+            is_short(self);
+        }
+        n_turns.min(n_most)
+    }
+}
+
+/// That nobody of some destination may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pause {
+    /// Until somebody may be tried.
+    pub wait: Duration,
+    /// Whether somebody is being tried, so that it may end any moment.
+    pub may_end: bool,
+}
+
+impl Pause {
+    /// None if somebody may be called, or there is nobody.
+    fn of<'a>(routes: impl Iterator<Item = &'a Arc<Route>>) -> Option<Self> {
+        let mut all: Option<Self> = None;
+        for route in routes {
+            let (wait, may_end) = match route.gate.way() {
+                Way::Free | Way::Probe => return None,
+                Way::Shut(wait) => (wait, false),
+                Way::Probed(wait) => (wait, true),
+            };
+            let others = all.unwrap_or(Self { wait, may_end });
+            all = Some(Self {
+                wait: wait.min(others.wait),
+                may_end: may_end || others.may_end,
+            });
+        }
+        all
     }
 }
 
@@ -60,6 +95,7 @@ impl Route {
 pub(crate) struct Routes {
     store: Store,
     budgets: Arc<Budgets>,
+    /// Of test keys.
     sandbox: Arc<Route>,
     sandbox_url: String,
     timeout: Duration,
@@ -79,6 +115,15 @@ struct Client {
     route: Option<Arc<Route>>,
 }
 
+impl Client {
+    /// It is not used any more.
+    fn retire(&self) {
+        if let Some(route) = &self.route {
+            route.gate.retire();
+        }
+    }
+}
+
 /// The usable providers of a channel.
 #[derive(Default)]
 struct Shares {
@@ -89,9 +134,34 @@ struct Shares {
 impl Shares {
     /// Those with a weight.
     fn weighty(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.weights().map(|(_, route)| route)
+    }
+
+    fn weights(&self) -> impl Iterator<Item = (usize, &Arc<Route>)> {
         let all = self.candidates.iter().zip(&self.routes);
-        all.filter(|(candidate, _)| candidate.weight > 0)
-            .map(|(_, route)| route)
+        all.map(|(candidate, route)| (candidate.weight as usize, route))
+            .filter(|(weight, _)| *weight > 0)
+    }
+
+    /// See [`Routes::turns`].
+    fn turns(&self, time: Duration, n_waiting: usize, is_short: &impl Fn(&Route)) -> usize {
+        let free = self.weights();
+        let free = free.filter(|(_, route)| route.gate.way() == Way::Free);
+        // Listed, because another call may open a gate, or shut it, meanwhile.
+        let free: Vec<_> = free.collect();
+        let total: usize = free.iter().map(|(weight, _)| weight).sum();
+        let turns = free.into_iter().map(|(weight, route)| {
+            let n_waiting = (n_waiting * weight).div_ceil(total);
+            let n_turns = route.turns(time, n_waiting, is_short);
+            n_turns
+                .checked_mul(total)
+                .map_or(usize::MAX, |n| n / weight)
+        });
+        let fewest = turns.min();
+        fewest.unwrap_or_else(|| {
+            let probes = self.weighty().map(|route| route.turns(time, 1, is_short));
+            probes.reduce(usize::saturating_add).unwrap_or(usize::MAX)
+        })
     }
 
     /// How long until somebody may be called; none if nobody has a weight.
@@ -160,33 +230,33 @@ impl Routes {
 
     /// How many calls to a destination can start within this time, while so many wait:
     /// `usize::MAX` where nothing limits them. Each provider has its share of the calls, so the one
-    /// with the fewest turns for its share decides; one that is left alone does not.
+    /// with the fewest turns for its share decides; one that is left alone does not. While all of
+    /// them are, each has one turn once it may be tried.
     pub fn turns(&self, destination: Destination, time: Duration, n_waiting: usize) -> usize {
+        let is_short = |route: &Route| self.budgets.is_short(route);
         let channel = match destination {
             Destination::Unknown => return usize::MAX,
-            Destination::Sandbox => return self.sandbox.pacer.turns_within(time, n_waiting),
+            Destination::Sandbox => return self.sandbox.turns(time, n_waiting, &is_short),
             Destination::Providers(channel) => channel,
         };
         let table = self.table.read();
-        let Some(shares) = table.get(&channel) else {
-            return usize::MAX;
-        };
-        let all = shares.candidates.iter().zip(&shares.routes);
-        let weights = all.map(|(candidate, route)| (candidate.weight as usize, route));
-        let open =
-            weights.filter(|(weight, route)| *weight > 0 && route.gate.is_shut_for().is_none());
-        let total: usize = open.clone().map(|(weight, _)| weight).sum();
-        let turns = open.map(|(weight, route)| {
-            let n_waiting = (n_waiting * weight).div_ceil(total);
-            let n_turns = route.pacer.turns_within(time, n_waiting);
-            if n_turns == 0 {
-                self.budgets.is_short(route);
+        let shares = table.get(&channel);
+        shares.map_or(usize::MAX, |of_channel| {
+            of_channel.turns(time, n_waiting, &is_short)
+        })
+    }
+
+    /// Whether nobody of a destination may be called now. None where it has nobody, too: that is
+    /// found out with a claim, which brings the latest settings.
+    pub fn pause(&self, destination: Destination) -> Option<Pause> {
+        match destination {
+            Destination::Unknown => None,
+            Destination::Sandbox => Pause::of(std::iter::once(&self.sandbox)),
+            Destination::Providers(channel) => {
+                let table = self.table.read();
+                Pause::of(table.get(&channel)?.weighty())
             }
-            n_turns
-                .checked_mul(total)
-                .map_or(usize::MAX, |n| n / weight)
-        });
-        turns.min().unwrap_or(usize::MAX)
+        }
     }
 
     /// Whether a message that this provider did not take can go to another one now.
@@ -243,18 +313,17 @@ impl Routes {
                 });
                 let shares = table.entry(provider.channel).or_default();
                 shares.candidates.push(Candidate {
-                    // A sandbox goes by one name, whatever it is configured as.
-                    name: route.provider.name().to_owned(),
+                    name: provider.name.clone(),
                     weight: u32::try_from(provider.weight).unwrap_or(0),
                 });
                 shares.routes.push(route);
             }
         }
-        clients.retain(|name, _| {
+        clients.retain(|name, client| {
             let stays = configured.iter().any(|p| p.active && p.name == *name);
             if !stays {
                 unusable(name).set(0.0);
-                pass::paused(name).set(0.0);
+                client.retire();
             }
             stays
         });
@@ -276,15 +345,6 @@ impl Routes {
         }) = known
         {
             return Some(Arc::clone(route));
-        }
-        if provider.kind == ProviderKind::Sandbox {
-            let route = Some(self.sandbox.again(self.opens_after));
-            let client = Client {
-                made_of: provider.clone(),
-                route: route.clone(),
-            };
-            clients.insert(name.clone(), client);
-            return route;
         }
         let is_news = known.is_none();
         let made = match provider.open(&self.store) {
@@ -310,7 +370,9 @@ impl Routes {
             made_of: provider.clone(),
             route: route.clone(),
         };
-        clients.insert(name.clone(), client);
+        if let Some(before) = clients.insert(name.clone(), client) {
+            before.retire();
+        }
         route
     }
 }
@@ -318,3 +380,6 @@ impl Routes {
 fn unusable(provider: &str) -> metrics::Gauge {
     metrics::gauge!("carillon_provider_unusable", "provider" => provider.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -287,6 +287,7 @@ impl Lane<'_> {
             return;
         }
         self.room_made_at = Some(Instant::now());
+        self.put_back_paused();
         self.put_off();
     }
 
@@ -295,6 +296,7 @@ impl Lane<'_> {
         metrics::gauge!("carillon_unstarted", "queue" => self.queue.as_str())
             .set(self.unstarted.len() as f64);
         self.unstarted.look();
+        self.put_back_paused();
         let limit = self.cx.settings.delivery.unstarted_limit;
         let (exceeding, stuck) = self.unstarted.take_late(limit);
         put_back::exceeding(self.cx, self.queue, exceeding);
@@ -302,6 +304,18 @@ impl Lane<'_> {
         self.put_off();
         if !self.markers.is_empty() {
             self.markers.record_passed(self.cx, self.unstarted.oldest());
+        }
+    }
+
+    /// What nobody may be called for waits in PostgreSQL.
+    fn put_back_paused(&mut self) {
+        for destination in Destination::ALL {
+            if self.unstarted.count(destination) > 0
+                && let Some(pause) = self.cx.deliveries.pause(destination)
+            {
+                let paused = self.unstarted.take_paused(destination, pause);
+                put_back::paused(self.cx, self.queue, paused);
+            }
         }
     }
 

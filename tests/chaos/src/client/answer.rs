@@ -27,7 +27,7 @@ pub(super) async fn read(answer: reqwest::Result<Response>) -> Outcome {
             status,
             body: body.unwrap_or_default(),
         },
-        _ => unknown(&format!("status {status}")),
+        (_, body) => unknown(&format!("status {status}: {}", body.unwrap_or_default())),
     }
 }
 

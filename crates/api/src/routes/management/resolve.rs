@@ -5,7 +5,7 @@ use actix_web::web::{Data, Path};
 use carillon_core::ambiguity::Resolution;
 use carillon_core::id::NotificationId;
 use carillon_core::provider::changes::check_reason;
-use carillon_store::notification::{read_many, resolve};
+use carillon_store::notification::{Resolved, read_many, resolve};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -35,9 +35,16 @@ pub(crate) async fn decide(
         return Err(Problem::field(error.field, error.message));
     }
     let resolved = resolve(&state.store, id, action, AUTHOR, reason.as_deref()).await?;
-    if let Some(status) = resolved {
-        let json = json!({ "id": id, "status": status, "action": action });
-        return Ok(HttpResponse::Ok().json(json));
+    match resolved {
+        Resolved::Done(status) => {
+            let json = json!({ "id": id, "status": status, "action": action });
+            return Ok(HttpResponse::Ok().json(json));
+        }
+        Resolved::JobStopped(stopped) => {
+            let detail = stopped.to_string();
+            return Err(Problem::conflict("The job does not go on", detail));
+        }
+        Resolved::NotHeld => {}
     }
     let row = read_many(&state.store, &[id]).await?.pop();
     let row = row.ok_or_else(Problem::gone)?;

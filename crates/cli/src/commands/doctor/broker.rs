@@ -32,8 +32,11 @@ pub(super) async fn examine(settings: &Settings, checks: &mut Vec<Check>) {
             return checks.push(Check::problem("broker", format!("{error:#}"), todo));
         }
     };
-    let is_tls = options.url.starts_with("amqps:");
-    let address = address::of(&settings.amqp.url, if is_tls { 5671 } else { 5672 });
+    let addresses = options.urls().into_iter().map(|url| {
+        let is_tls = url.starts_with("amqps:");
+        address::of(&url.into(), if is_tls { 5671 } else { 5672 })
+    });
+    let address = addresses.collect::<Vec<_>>().join(", ");
     let greeting = tokio::time::timeout(GREETS_WITHIN, inspect::greeting(&options));
     let (greeting, inspection) = tokio::join!(greeting, inspect::inspect(&options));
     checks.push(match greeting {

@@ -1,19 +1,17 @@
 //! `carillon job list`.
 
-use anyhow::Context;
-use carillon_core::id::ServiceId;
 use carillon_core::job::JobStatus;
+use carillon_store::Store;
 use carillon_store::job::{self, Filter, Job};
-use carillon_store::{Store, service};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::HumanCount;
 use serde_json::{Value, json};
 
 use super::facts;
+use crate::commands::service::OnlyService;
 use crate::cx::Cx;
 use crate::format::Output;
-use crate::parse;
 use crate::table::{Column, table};
 
 /// Jobs read at a time.
@@ -21,9 +19,8 @@ const PAGE: usize = 500;
 
 #[derive(Args)]
 pub(crate) struct List {
-    /// Only this service's
-    #[arg(long, value_name = "SERVICE_ID", value_parser = parse::id::<ServiceId>)]
-    service: Option<ServiceId>,
+    #[command(flatten)]
+    service: OnlyService,
     /// Only in this status; may be given several times
     #[arg(long, value_parser = status())]
     status: Vec<JobStatus>,
@@ -37,12 +34,7 @@ pub(crate) struct List {
 impl List {
     pub async fn run(self, cx: &Cx) -> anyhow::Result<String> {
         let store = cx.store()?;
-        if let Some(id) = self.service {
-            // Without the service there would be an empty list, as if it had no jobs.
-            service::read(&store, id)
-                .await
-                .with_context(|| format!("service {id}"))?;
-        }
+        self.service.must_exist(&store).await?;
         let jobs = self.read(&store).await?;
         let json: Vec<Value> = jobs.iter().map(facts::json).collect();
         self.output.render(|| list(&jobs), json!({ "jobs": json }))
@@ -50,7 +42,7 @@ impl List {
 
     async fn read(&self, store: &Store) -> anyhow::Result<Vec<Job>> {
         let mut filter = Filter {
-            service_id: self.service,
+            service_id: self.service.id,
             statuses: (!self.status.is_empty()).then(|| self.status.clone()),
             older_than: None,
         };

@@ -7,10 +7,10 @@ use carillon_store::provider;
 use clap::Args;
 use serde_json::Value;
 
+use super::carry_out::Change;
 use super::credentials::{AwsKeys, SmtpLogin};
-use super::refusal::refused;
 use super::settings::{AwsSettings, Fields, SesSettings, SmtpSettings, SnsSettings};
-use super::{OfProvider, Why, all, or_force, read, shares, working};
+use super::{OfProvider, Why, all, or_force, shares};
 use crate::cx::Cx;
 use crate::failure::bad_argument;
 use crate::format::Output;
@@ -103,20 +103,8 @@ impl Set {
             credentials: credentials(before.kind, login, keys, no_credentials)?,
             ..Changes::default()
         };
-        let after = changes.apply(before.current()).map_err(refused)?;
-        let mut remarks = Vec::new();
-        if after.must_connect(before.current()) {
-            working::must_connect(cx, &after.spec(before.current())).await?;
-            remarks.extend(working::remark(&before.name, &after.settings));
-        }
-        let provider = provider::update(&store, &before, &after, why.by(), force)
-            .await
-            .map_err(or_force)
-            .with_context(|| of.what())?;
-        remarks.extend(shares::remarks(provider.channel, &all(&store).await?));
-        let json = provider.to_json();
-        let text = || format!("{}{}", read::list(&[provider]), remarks.join("\n"));
-        output.render(text, json)
+        let change = Change { of, why, output };
+        change.carry_out(cx, &store, &before, changes, force).await
     }
 }
 

@@ -1,18 +1,24 @@
 //! What tests of jobs start from, and how they look at what came of them.
 
+use std::time::Duration;
+
 use carillon_core::api_key::KeyType;
 use carillon_core::bulk::{ChunkWriter, JobRow, read_chunk};
 use carillon_core::channel::Channel;
 use carillon_core::id::{self, JobId, NotificationId};
 use carillon_core::job::{JobEvent, JobReason, RowChange};
 use carillon_core::lane::Lane;
+use carillon_core::notification::Status;
+use carillon_core::reason::Reason;
+use carillon_core::timeline::TimelineEvent;
 use carillon_store::job::{
     self, ChunkOf, Claim, ClaimedChunk, NewJob, RowsChanged, SavedChunk, payload,
 };
+use carillon_store::notification::Marking;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::given::{Given, LEASE, email, given};
+use crate::given::{Given, LEASE, accepted, email, given};
 
 /// A database with the service of [`job`].
 pub async fn given_service() -> Given {
@@ -74,6 +80,29 @@ pub fn job(n_chunks: u32, n_rows: u32) -> NewJob {
     let numbers: Vec<u32> = (1..=n_chunks * n_rows).collect();
     let chunks: Vec<&[u32]> = numbers.chunks(n_rows as usize).collect();
     job_of(&chunks)
+}
+
+/// A page on which so many rows changed and so many were in hand; nobody is told.
+pub const fn changed(n_changed: i64, n_in_hand: i64) -> RowsChanged {
+    RowsChanged {
+        n_changed,
+        n_in_hand,
+        goes_on: n_changed > 0,
+        n_callback_events: 0,
+    }
+}
+
+/// A provider could not take it; it waits for the next attempt.
+pub fn failed(id: NotificationId, token: Uuid) -> Marking {
+    Marking {
+        status: Status::Created,
+        reference: None,
+        event: TimelineEvent::Attempted,
+        reason: Some(Reason::ProviderFailure),
+        retry_after: Some(Duration::from_secs(3_600)),
+        detail: json!({}),
+        ..accepted(id, token)
+    }
 }
 
 impl Given {

@@ -20,6 +20,11 @@ pub(super) fn exceeding(cx: &Context, queue: Queue, ids: Vec<Waiting>) {
     put_back(cx, queue, ids, Reason::FairShare);
 }
 
+/// Ids of which every provider is left alone wait until one may be tried.
+pub(super) fn paused(cx: &Context, queue: Queue, ids: Vec<Waiting>) {
+    put_back(cx, queue, ids, Reason::ProviderPaused);
+}
+
 /// Ids that were not started in time, where nothing of their services starts: this worker is slow,
 /// or its provider is.
 pub(super) fn stuck(cx: &Context, queue: Queue, ids: Vec<Id>) {

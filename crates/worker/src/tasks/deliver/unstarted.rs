@@ -6,7 +6,7 @@ use carillon_core::fair_share::{FairShare, Late, PutOff};
 use carillon_core::id::{NotificationId, ServiceId};
 use tokio::time::Instant;
 
-use crate::delivery::{ByDestination, Deliveries, Destination, IdInHand};
+use crate::delivery::{ByDestination, Deliveries, Destination, IdInHand, Pause};
 
 /// Who has turns of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,9 @@ pub(super) struct Owner {
 
 /// An id and its place in its task.
 pub(super) type Id = (NotificationId, IdInHand);
+
+/// Of each service so much stays in hand while a provider is being tried that was left alone.
+const KEPT_FOR_THE_END_OF_A_PAUSE: usize = 500;
 
 /// An id that is to wait in PostgreSQL for so long.
 pub(super) type Waiting = (NotificationId, IdInHand, Duration);
@@ -93,6 +96,19 @@ impl Unstarted {
     pub fn take_excess(&mut self, has_room: bool) -> Vec<Waiting> {
         let excess = self.ids.take_excess(self.born.elapsed(), has_room);
         self.waiting(excess)
+    }
+
+    /// What cannot start because nobody of its destination may be called.
+    pub fn take_paused(&mut self, destination: Destination, pause: Pause) -> Vec<Waiting> {
+        let n_kept = if pause.may_end {
+            KEPT_FOR_THE_END_OF_A_PAUSE
+        } else {
+            0
+        };
+        let is_paused = |owner: &Owner| owner.destination == destination;
+        let now = self.born.elapsed();
+        let paused = self.ids.take_shut(now, pause.wait, n_kept, is_paused);
+        self.waiting(paused)
     }
 
     /// What has been here for too long: because its service has more than its share, or because

@@ -1,0 +1,1 @@
+ALTER TABLE service_daily_counts DROP COLUMN shares;

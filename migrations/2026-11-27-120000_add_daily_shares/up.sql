@@ -1,0 +1,5 @@
+-- A constant default: nothing is rewritten, and the lock is held for an instant. Processes that do not
+-- know of it add to n, and leave what the others have told as it is.
+ALTER TABLE service_daily_counts ADD COLUMN shares jsonb NOT NULL DEFAULT '{}';
+COMMENT ON COLUMN service_daily_counts.shares IS
+    'By process of the API: how much of n is its own, and the number of the statement that said so.';
