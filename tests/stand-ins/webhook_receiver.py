@@ -1,7 +1,8 @@
 """A service's endpoint for callbacks, which behaves as the first part of the path says.
 
-/ok answers 200; /fail-N answers 500 to the first N calls with the same webhook-id; /status-CODE
-answers so; /gone is /status-410; /hang answers after 30 s; /slow-MS after so many milliseconds;
+/ok answers 200; /fail-N answers 500 to the first N calls with the same webhook-id; /fail-one-in-N
+answers 500 to the first call with one in N webhook-ids, whichever they are; /status-CODE answers
+so; /gone is /status-410; /hang answers after 30 s; /slow-MS after so many milliseconds;
 /retry-after-S answers 429 to the first call with a webhook-id and asks for S seconds; /redirect
 points to /ok. What follows the first part is for the caller to tell endpoints apart by.
 
@@ -16,6 +17,7 @@ import json
 import pathlib
 import threading
 import time
+import zlib
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -87,7 +89,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         nth = self.server.counts.next((self.path, self.headers.get("webhook-id")))
-        status, headers, wait = behaviour(self.path, nth)
+        event = self.headers.get("webhook-id") or ""
+        status, headers, wait = behaviour(self.path, event, nth)
         verified_by, error = verify(self.server.secrets.webhooks(), body, self.headers)
         self.server.log_of_calls.write(
             {
@@ -118,7 +121,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def behaviour(path, nth):
+def behaviour(path, event, nth):
     """The status, the headers, and how many seconds to wait before them."""
     first = path.lstrip("/").split("/")[0]
     verb, _, number = first.rpartition("-")
@@ -135,6 +138,9 @@ def behaviour(path, nth):
     number = int(number)
     if verb == "fail":
         return 500 if nth <= number else 200, {}, 0
+    if verb == "fail-one-in":
+        fails = nth == 1 and zlib.crc32(event.encode()) % number == 0
+        return 500 if fails else 200, {}, 0
     if verb == "slow":
         return 200, {}, number / 1000
     if verb == "status":

@@ -22,9 +22,9 @@ const SECRETS: &str = "secrets";
 /// A receiver of its own. Killed when dropped.
 ///
 /// The first part of the path says how it behaves: `ok`, `fail-N` (500 to the first N calls with
-/// the same `webhook-id`), `status-CODE`, `gone` (410), `hang` (answers after 30 s), `slow-MS`,
-/// `retry-after-S` (429 to the first call with a `webhook-id`) and `redirect` (to `/ok`). Whatever
-/// follows is free.
+/// the same `webhook-id`), `fail-one-in-N` (500 to the first call with one in N of them),
+/// `status-CODE`, `gone` (410), `hang` (answers after 30 s), `slow-MS`, `retry-after-S` (429 to the
+/// first call with a `webhook-id`) and `redirect` (to `/ok`). Whatever follows is free.
 #[derive(Debug)]
 pub struct WebhookReceiver {
     port: u16,
