@@ -135,8 +135,9 @@ async fn keep(
         };
         let (nth, is_fault, error) = match opened {
             Ok((connection, channels)) => {
-                if let Some(Trouble { queue, .. }) = trouble.take() {
-                    tell_broken(options, &queue, false);
+                trouble = None;
+                if let [alone] = subscriptions.as_slice() {
+                    tell_broken(options, &alone.name, false);
                 }
                 failures = 0;
                 ready(true);
@@ -171,7 +172,7 @@ async fn keep(
                     others: subscriptions,
                 });
             }
-            if subscriptions.len() == 1 {
+            if subscriptions.len() == 1 && times >= APART_AFTER {
                 tell_broken(options, &subscriptions[nth].name, true);
                 if let Some(trouble) = trouble.as_mut().filter(|t| is_fault && t.is_lasting()) {
                     rebuild(options, &subscriptions[nth].name).await;

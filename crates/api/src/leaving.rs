@@ -12,7 +12,10 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
+use carillon_runtime::Settings;
 use tokio_util::sync::CancellationToken;
+
+const HAND_BACK: Duration = Duration::from_secs(1);
 
 /// Answers, and closes the connection afterwards if the process is to end.
 pub(crate) async fn answer<B: MessageBody>(
@@ -26,6 +29,13 @@ pub(crate) async fn answer<B: MessageBody>(
         head.set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// What is left after lingering of the time in which the process has to end, and a second less: what is
+/// leased of limits is handed back in it.
+pub(crate) fn ends_within(settings: &Settings) -> Duration {
+    let left = settings.shutdown.drain.saturating_sub(settings.api.linger);
+    left.saturating_sub(HAND_BACK).max(HAND_BACK)
 }
 
 /// Stops the server some time after the process was told to end, and finishes what has begun.

@@ -87,7 +87,7 @@ pub async fn run(app: App) -> anyhow::Result<()> {
     .workers(n_workers)
     .client_request_timeout(REQUEST_HEAD_WITHIN)
     .keep_alive(KEEP_ALIVE)
-    .shutdown_timeout(app.settings.shutdown.drain.as_secs())
+    .shutdown_timeout(leaving::ends_within(&app.settings).as_secs())
     .disable_signals()
     .listen(listener)
     .context("cannot serve")?

@@ -135,7 +135,7 @@ impl Installation {
         let health = local(self.health[&member]).to_string();
         env.insert("CARILLON__HEALTH__LISTEN", health);
         env.extend(more.iter().cloned());
-        let process = Process::start(&member.binary(), env, &[]);
+        let process = Process::start(member.binary(), env, &[]);
         self.running.insert(member, process);
     }
 

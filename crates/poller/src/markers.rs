@@ -1,9 +1,10 @@
 //! Lane markers: one into every queue of ids and every accept inbox, every few seconds while they
 //! come out again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use anyhow::Context;
 use carillon_amqp::{Outgoing, Publisher};
 use carillon_core::queue::Queue;
 use carillon_core::task::MarkLane;
@@ -11,7 +12,7 @@ use carillon_store::{Store, health, watermark};
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
-use crate::publish;
+use crate::publish::{self, Failed, Share};
 
 /// Drops markers; those of a lane that nobody consumes become rarer, so that they do not pile up.
 #[derive(Default)]
@@ -32,7 +33,8 @@ const RAREST: Duration = Duration::from_secs(60);
 
 impl Markers {
     /// Drops one marker into each lane that is due. The time is read before publishing: what a
-    /// marker proves must have been in the queue by then.
+    /// marker proves must have been in the queue by then. A lane that takes none keeps no other from
+    /// its own, and is tried more rarely like one that nobody consumes.
     pub async fn round(
         &self,
         store: &Store,
@@ -45,6 +47,7 @@ impl Markers {
         let now = health::now(store).await?;
         let watermarks: HashMap<String, DateTime<Utc>> =
             watermark::read(store).await?.into_iter().collect();
+        let mut shares: BTreeMap<Queue, Share<()>> = BTreeMap::new();
         for queue in Queue::marked() {
             let last = self.lanes.lock().get(&queue).copied();
             let recorded = watermarks.get(queue.as_str()).copied();
@@ -56,10 +59,16 @@ impl Markers {
                 published_at: lane.published_at,
             };
             let marker = Outgoing::task(queue, carillon_core::id::mint(), &marker)?;
-            publish::within_deadline(publisher, &[marker]).await?;
+            shares.entry(queue).or_default().tasks.push(marker);
             self.lanes.lock().insert(queue, lane);
         }
-        Ok(())
+        let (failed, _) = publish::by_queue(publisher, shares).await;
+        match failed.into_iter().next() {
+            Some(Failed { queue, error, .. }) => {
+                Err(error).with_context(|| format!("no marker into {queue}"))
+            }
+            None => Ok(()),
+        }
     }
 }
 

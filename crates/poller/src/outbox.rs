@@ -16,10 +16,8 @@ use carillon_store::{Error, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::publish;
+use crate::publish::{self, Failed, Share};
 
-/// The wait of events that could not be published.
-const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 /// The wait before listening again after the connection was lost.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -39,9 +37,18 @@ pub(crate) async fn all_due(
         // Between this commit and the publish a crash leaves events on their way that are in no
         // queue: the watermark proves it and the rescue brings them back.
         crash_point!("poller.outbox.committed");
-        if let Err(error) = publish::within_deadline(publisher, &messages(&relayed)?).await {
-            let ids: Vec<_> = relayed.iter().map(|event| event.id).collect();
-            callback::hold(store, &ids, CallWait::BrokerAway, BROKER_AWAY_FOR).await?;
+        let (failed, is_all) = publish::by_queue(publisher, shares(&relayed)?).await;
+        for Failed {
+            queue,
+            ids,
+            error,
+            wait,
+        } in &failed
+        {
+            tracing::warn!(%queue, n_rows = ids.len(), %error, "cannot relay calls");
+            callback::hold(store, ids, CallWait::BrokerAway, *wait).await?;
+        }
+        if is_all && let Some(Failed { error, .. }) = failed.into_iter().next() {
             return Err(error.into());
         }
         for event in &relayed {
@@ -54,25 +61,28 @@ pub(crate) async fn all_due(
 }
 
 /// One message for each endpoint and queue, or several when there are many.
-fn messages(relayed: &[Relayed]) -> anyhow::Result<Vec<Outgoing>> {
+fn shares(relayed: &[Relayed]) -> anyhow::Result<BTreeMap<Queue, Share<CallbackEventId>>> {
     let mut by_endpoint: BTreeMap<(Queue, CallbackId), Vec<CallbackEventId>> = BTreeMap::new();
     for event in relayed {
         let key = (event.queue, event.callback_id);
         by_endpoint.entry(key).or_default().push(event.id);
     }
-    let mut messages = Vec::new();
+    let mut shares: BTreeMap<Queue, Share<CallbackEventId>> = BTreeMap::new();
     for ((queue, callback_id), mut ids) in by_endpoint {
         // In order of time, as far as their ids tell it.
         ids.sort_unstable();
+        let share = shares.entry(queue).or_default();
         for ids in ids.chunks(CallService::MAX_IDS) {
             let task = CallService {
                 callback_id,
                 ids: ids.to_vec(),
             };
-            messages.push(Outgoing::task(queue, carillon_core::id::mint(), &task)?);
+            let outgoing = Outgoing::task(queue, carillon_core::id::mint(), &task)?;
+            share.tasks.push(outgoing);
         }
+        share.ids.append(&mut ids);
     }
-    Ok(messages)
+    Ok(shares)
 }
 
 /// Sets the gauges of what waits.

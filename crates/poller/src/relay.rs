@@ -1,7 +1,6 @@
 //! Relaying rows whose wait is over: committed as on their way, then published.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use carillon_amqp::{Outgoing, Publisher};
 use carillon_core::id::NotificationId;
@@ -10,15 +9,12 @@ use carillon_core::reason::Reason;
 use carillon_core::task::{Deliver, Deliverable};
 use carillon_runtime::crash_point;
 use carillon_store::{Store, notification};
-use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use crate::publish;
+use crate::publish::{self, Failed, Share};
 
 /// Rows of one round.
 const BATCH: i64 = 1_000;
-/// The wait of rows that could not be published.
-const BROKER_AWAY_FOR: Duration = Duration::from_secs(2);
 
 /// Relays until nothing is due. While the broker is away nothing is touched.
 ///
@@ -38,25 +34,18 @@ pub(crate) async fn all_due(
         // queue: the watermark proves it and the rescue brings them back.
         crash_point!("poller.relay.committed");
         let shares = shares(relayed.iter().copied().map(Into::into))?;
-        let n_queues = shares.len();
-        let publishing = shares.into_iter().map(|(queue, share)| async move {
-            let published = publish::within_deadline(publisher, &share.tasks).await;
-            published.map_err(|error| (queue, share.ids, error))
-        });
-        // One confirm for each queue: one that the broker cannot serve holds up its own rows only.
-        let failed: Vec<_> = join_all(publishing)
-            .await
-            .into_iter()
-            .filter_map(Result::err)
-            .collect();
-        for (queue, ids, error) in &failed {
-            tracing::warn!(%queue, n_rows = ids.len(), %error, "cannot relay");
-            let reason = Reason::BrokerAway;
-            notification::hold(store, ids, reason, BROKER_AWAY_FOR, "poller").await?;
-        }
-        if failed.len() == n_queues
-            && let Some((.., error)) = failed.into_iter().next()
+        let (failed, is_all) = publish::by_queue(publisher, shares).await;
+        for Failed {
+            queue,
+            ids,
+            error,
+            wait,
+        } in &failed
         {
+            tracing::warn!(%queue, n_rows = ids.len(), %error, "cannot relay");
+            notification::hold(store, ids, Reason::BrokerAway, *wait, "poller").await?;
+        }
+        if is_all && let Some(Failed { error, .. }) = failed.into_iter().next() {
             return Err(error.into());
         }
         tracing::debug!(n_rows = relayed.len(), "relayed");
@@ -64,17 +53,10 @@ pub(crate) async fn all_due(
     Ok(())
 }
 
-/// What of a round goes to one queue.
-#[derive(Default)]
-struct Share {
-    tasks: Vec<Outgoing>,
-    ids: Vec<NotificationId>,
-}
-
 fn shares(
     relayed: impl Iterator<Item = Deliverable>,
-) -> serde_json::Result<BTreeMap<Queue, Share>> {
-    let mut shares: BTreeMap<Queue, Share> = BTreeMap::new();
+) -> serde_json::Result<BTreeMap<Queue, Share<NotificationId>>> {
+    let mut shares: BTreeMap<Queue, Share<NotificationId>> = BTreeMap::new();
     for (queue, task) in Deliver::all(relayed) {
         let share = shares.entry(queue).or_default();
         let outgoing = Outgoing::task(queue, carillon_core::id::mint(), &task)?;

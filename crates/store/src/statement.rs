@@ -10,8 +10,8 @@ use diesel::result::QueryResult;
 
 /// Declares a statement: its file and its parameters in the order of `$1`, `$2`, …
 ///
-/// Each parameter must appear once in the text, in order; a value that is needed twice is named in
-/// a CTE first.
+/// The text must name the parameters in order, each once; only after the last of them any may be named
+/// again. What is needed twice before that is named in a CTE first.
 macro_rules! statement {
     (
         $(#[$doc:meta])*

@@ -1,5 +1,7 @@
 //! What a broker says of itself before anybody logs in. The AMQP client keeps it to itself.
 
+use std::time::Duration;
+
 use lapin::protocol::connection::AMQPMethod;
 use lapin::protocol::{AMQPClass, parse_class};
 use lapin::types::{AMQPValue, FieldTable};
@@ -18,6 +20,8 @@ pub struct Greeting {
     pub version: String,
 }
 
+/// A node greets within this time, or is passed over.
+const GREETS_WITHIN: Duration = Duration::from_millis(1_500);
 /// How a client of AMQP 0-9-1 begins.
 const HELLO: &[u8] = b"AMQP\x00\x00\x09\x01";
 /// Type, channel and size.
@@ -26,22 +30,25 @@ const FRAME_HEADER: usize = 7;
 const LONGEST: u32 = 64 * 1024;
 
 /// Reads the greeting of the first node that gives one, over a connection of its own, without logging
-/// in; none when the broker is reached by TLS. Has no deadline of its own.
+/// in; none when the broker is reached by TLS.
 ///
 /// # Errors
 /// When the broker is away, or what listens there is none.
 pub async fn greeting(options: &Options) -> Result<Option<Greeting>, Error> {
-    let mut failed = no_broker();
+    let (mut failed, mut is_by_tls) = (no_broker(), false);
     for uri in options.uris()? {
         if uri.scheme == AMQPScheme::AMQPS {
-            return Ok(None);
+            is_by_tls = true;
+            continue;
         }
-        match greeting_of(&uri).await {
-            Ok(greeting) => return Ok(Some(greeting)),
-            Err(error) => failed = error,
+        match tokio::time::timeout(GREETS_WITHIN, greeting_of(&uri)).await {
+            Ok(Ok(greeting)) => return Ok(Some(greeting)),
+            Ok(Err(error)) => failed = error,
+            // A node that is gone may answer nothing; the next may.
+            Err(_) => failed = Error::Unavailable("no greeting in time".to_owned()),
         }
     }
-    Err(failed)
+    if is_by_tls { Ok(None) } else { Err(failed) }
 }
 
 async fn greeting_of(uri: &AMQPUri) -> Result<Greeting, Error> {

@@ -40,15 +40,24 @@ impl Default for Days {
     }
 }
 
+/// The turn of one statement, until it is dropped.
+struct OneTurn<'a> {
+    turn: Turn,
+    _others_wait: MutexGuard<'a, i64>,
+}
+
 impl Days {
-    async fn turn(&self) -> (MutexGuard<'_, i64>, Turn) {
+    async fn turn(&self) -> OneTurn<'_> {
         let mut number = self.turn.lock().await;
         *number += 1;
         let turn = Turn {
             process: self.process,
             number: *number,
         };
-        (number, turn)
+        OneTurn {
+            turn,
+            _others_wait: number,
+        }
     }
 }
 
@@ -60,6 +69,9 @@ impl Lease for DailyLease {
 
 /// How often is looked for what was not used for a while.
 const REST_EVERY: Duration = Duration::from_secs(15);
+/// How long a mailing waits for its turn and its answer. What single sends ask for may have to wait
+/// behind it, and their time ends with `LATEST`.
+const ROWS_WITHIN: Duration = Duration::from_millis(800);
 /// How long the end of the process may wait for PostgreSQL to take back what was not used.
 const HANDED_BACK_WITHIN: Duration = Duration::from_secs(3);
 
@@ -72,13 +84,17 @@ pub(super) async fn ask(days: Arc<Days>, store: Store, ended: CancellationToken)
             asks = days.book.asks() => asks,
             _ = rest.tick() => {
                 if rest_and_see(&days) {
-                    away.note(tokio::time::timeout(WITHIN, tell(&days, &store)).await);
+                    let turn = days.turn().await;
+                    away.note(tokio::time::timeout(WITHIN, tell(&days, &store, &turn)).await);
                 }
                 continue;
             }
             () = ended.cancelled() => break,
         };
-        let leased = tokio::time::timeout(WITHIN, lease(&days, &store, &asks)).await;
+        // A mailing that has its turn says nothing of PostgreSQL, and is soon over.
+        let turn = days.turn().await;
+        let leased = tokio::time::timeout(WITHIN, lease(&days, &store, &turn, &asks)).await;
+        drop(turn);
         if away.note(leased).is_none() {
             for ask in &asks {
                 let failed = |lease: &mut DailyLease, now| lease.failed(today(), now);
@@ -94,8 +110,12 @@ pub(super) fn today() -> NaiveDate {
 }
 
 /// The counters learn with it what was accepted without them: what is granted is of what is left then.
-async fn lease(days: &Days, store: &Store, asks: &[Ask<Key>]) -> carillon_store::Result<()> {
-    let (_one_at_a_time, turn) = days.turn().await;
+async fn lease(
+    days: &Days,
+    store: &Store,
+    turn: &OneTurn<'_>,
+    asks: &[Ask<Key>],
+) -> carillon_store::Result<()> {
     let shares: Vec<DayShare> = asks
         .iter()
         .flat_map(|ask| {
@@ -112,7 +132,7 @@ async fn lease(days: &Days, store: &Store, asks: &[Ask<Key>]) -> carillon_store:
             wanted: ask.wanted,
         })
         .collect();
-    let grants = lease_days(store, turn, &shares, &wanted).await?;
+    let grants = lease_days(store, turn.turn, &shares, &wanted).await?;
     told(days, &shares);
     let grants: HashMap<_, _> = grants
         .into_iter()
@@ -142,14 +162,13 @@ fn rest_and_see(days: &Days) -> bool {
 }
 
 /// Tells the counters what they do not know.
-async fn tell(days: &Days, store: &Store) -> carillon_store::Result<()> {
-    let (_one_at_a_time, turn) = days.turn().await;
+async fn tell(days: &Days, store: &Store, turn: &OneTurn<'_>) -> carillon_store::Result<()> {
     let mut untold = Vec::new();
     days.book.for_each(|key, lease| {
         untold.extend(shares(key, lease, false));
         false
     });
-    lease_days(store, turn, &untold, &[]).await?;
+    lease_days(store, turn.turn, &untold, &[]).await?;
     told(days, &untold);
     Ok(())
 }
@@ -181,7 +200,31 @@ pub(super) async fn take_rows(
     limit: u32,
     n_rows: u32,
 ) -> carillon_store::Result<Result<NaiveDate, Duration>> {
-    let (_one_at_a_time, turn) = days.turn().await;
+    let taking = take_in_turn(days, store, key, limit, n_rows);
+    let Ok(taken) = tokio::time::timeout(ROWS_WITHIN, taking).await else {
+        let what = "the counter of the day did not answer in time".to_owned();
+        return Err(carillon_store::Error::Unavailable(what));
+    };
+    if let Some(day) = taken? {
+        return Ok(Ok(day));
+    }
+    let (service_id, channel) = key;
+    let count = store::today(store, service_id, channel).await?;
+    Ok(Err(count.lasts))
+}
+
+/// The day of which they are taken; none if they are more than it has left.
+///
+/// Without an answer, or cancelled while it waits for one, nothing is put back: the rows may be counted
+/// in the place of it until the counter is told that they are none.
+async fn take_in_turn(
+    days: &Days,
+    store: &Store,
+    key: Key,
+    limit: u32,
+    n_rows: u32,
+) -> carillon_store::Result<Option<NaiveDate>> {
+    let turn = days.turn().await;
     let now = days.book.now();
     let (surrendered, shares) = days.book.with(key, |lease| {
         let surrendered = lease.surrender(today(), now);
@@ -194,19 +237,16 @@ pub(super) async fn take_rows(
         limit,
         wanted: n_rows,
     };
-    // Without an answer nothing is put back: the rows may be counted in the place of it until the
-    // counter is told that they are none.
-    if let Some(count) = store::take_rows(store, turn, ask, &shares).await? {
-        days.book.with(key, |lease| {
-            let of_day = shares.into_iter().filter(|share| share.day == count.day);
-            of_day.for_each(|share| lease.told(share));
-            lease.took(n_rows, limit, count, now);
-        });
-        return Ok(Ok(count.day));
-    }
-    days.book.with(key, |lease| lease.put(surrendered));
-    let count = store::today(store, service_id, channel).await?;
-    Ok(Err(count.lasts))
+    let Some(count) = store::take_rows(store, turn.turn, ask, &shares).await? else {
+        days.book.with(key, |lease| lease.put(surrendered));
+        return Ok(None);
+    };
+    days.book.with(key, |lease| {
+        let of_day = shares.into_iter().filter(|share| share.day == count.day);
+        of_day.for_each(|share| lease.told(share));
+        lease.took(n_rows, limit, count, now);
+    });
+    Ok(Some(count.day))
 }
 
 /// Hands back everything that was not used.
@@ -220,7 +260,8 @@ pub(super) async fn hand_back(days: &Days, store: &Store) {
     if !is_any_untold {
         return;
     }
-    match tokio::time::timeout(HANDED_BACK_WITHIN, tell(days, store)).await {
+    let telling = async { tell(days, store, &days.turn().await).await };
+    match tokio::time::timeout(HANDED_BACK_WITHIN, telling).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "daily counters are not told the last of it"),
         Err(_) => tracing::warn!("daily counters are not told the last of it in time"),

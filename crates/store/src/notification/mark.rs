@@ -51,6 +51,8 @@ statement! {
         ids: Vec<NotificationId> => Array<SqlUuid>,
         details: Vec<Value> => Array<Jsonb>,
         actor: String => Text,
+        lowest: NotificationId => SqlUuid,
+        highest: NotificationId => SqlUuid,
     }
 }
 
@@ -147,12 +149,6 @@ async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<Ma
     let mut n_callback_events = marked.n_callback_events;
     let mut late = marked.others(batch);
     let n_late = late.len();
-    if late.is_empty() {
-        return Ok(Marks {
-            n_late,
-            n_callback_events,
-        });
-    }
     let leased_again = lease_again(store, &late).await?;
     if !leased_again.is_empty() {
         let is_leased = |m: &&Marking| leased_again.contains(&m.id);
@@ -161,17 +157,28 @@ async fn mark_round(store: &Store, batch: &[&Marking], actor: &str) -> Result<Ma
         n_callback_events += settled.n_callback_events;
         late = settled.others(&late);
     }
-    let statement = MarkLate {
-        ids: column(&late, |m| m.id),
-        details: column(&late, |m| m.detail.clone()),
-        actor: actor.to_owned(),
-    };
-    let mut conn = store.connection().await?;
-    store.within_deadline(statement.execute(&mut conn)).await?;
+    note_late(store, &late, actor).await?;
     Ok(Marks {
         n_late,
         n_callback_events,
     })
+}
+
+/// Writes late results to the timeline, and nothing else.
+async fn note_late(store: &Store, late: &[&Marking], actor: &str) -> Result<()> {
+    let Some((lowest, highest)) = bounds(late) else {
+        return Ok(());
+    };
+    let statement = MarkLate {
+        ids: column(late, |m| m.id),
+        details: column(late, |m| m.detail.clone()),
+        actor: actor.to_owned(),
+        lowest,
+        highest,
+    };
+    let mut conn = store.connection().await?;
+    store.within_deadline(statement.execute(&mut conn)).await?;
+    Ok(())
 }
 
 /// Leases results whose lease was taken away once more, where that is right; returns whose.

@@ -4,8 +4,15 @@
 -- id is kept, whoever holds the lease. E-mails sent are tallied by service (limits/roll_up.sql).
 -- Rows are locked in the order of their ids before any is changed, as in receipts.sql: receipts come
 -- while results are written, and two statements that wait for each other stand for a second.
-WITH results AS (
-    SELECT *
+-- A message that is held without a call for the same reason as last has no new entry (hold.sql).
+WITH results AS MATERIALIZED (
+    SELECT t.*, CASE WHEN t.event = 'held' AND t.detail = '{}' THEN coalesce((
+            SELECT e.event = 'held' AND e.reason = t.reason
+            FROM notification_events e
+            WHERE e.notification_id = t.id
+            ORDER BY e.seq DESC
+            LIMIT 1
+        ), false) ELSE false END AS is_told
     FROM unnest(
         $1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::bigint[], $9::bool[], $10::jsonb[], $11::text[]
@@ -37,12 +44,12 @@ WITH results AS (
         dispatched_at = NULL,
         lease_until = NULL,
         lease_token = NULL,
-        last_seq = n.last_seq + 1,
+        last_seq = n.last_seq + CASE WHEN r.is_told THEN 0 ELSE 1 END,
         updated_at = c.now
     FROM results r, c
     WHERE (SELECT count(*) FROM locked) > 0
       AND n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
-    RETURNING n.id, n.service_id, n.last_seq, n.status, r.event, r.reason, r.detail,
+    RETURNING n.id, n.service_id, n.last_seq, n.status, r.event, r.reason, r.detail, r.is_told,
         -- Completed by this result, and not by a receipt before it.
         n.status = r.status AND r.status = ANY (c.completed) AND n.completed_at = c.now AS completes,
         -- As core::suppression::is_asked has it: what goes to nobody says nothing of a service's list.
@@ -52,6 +59,7 @@ WITH results AS (
 ), told AS (
     INSERT INTO notification_events (notification_id, seq, at, event, reason, actor, detail)
     SELECT m.id, m.last_seq, c.now, m.event, m.reason, c.actor, m.detail FROM marked m, c
+    WHERE NOT m.is_told
 ), tallied AS (
     INSERT INTO email_tallies (service_id, at, sent, hard_bounced)
     SELECT m.service_id, c.now, count(*), 0

@@ -10,7 +10,7 @@ use carillon_core::reason::Reason;
 use carillon_core::receipt::ReceiptKind;
 use carillon_core::timeline::TimelineEvent;
 use carillon_store::notification::{
-    Marking, Resolved, apply_receipts, mark, relay, rescue_lost, resolve, time_out,
+    Marking, Resolved, apply_receipts, hold, mark, relay, rescue_lost, resolve, time_out,
 };
 use carillon_store::{health, job};
 use serde_json::json;
@@ -199,6 +199,31 @@ async fn what_the_provider_said_settles_after_all_what_was_held_for_want_of_it()
         // A repeat, after an answer of PostgreSQL's was lost.
         mark(&given, &batch, "worker").await.unwrap();
         assert_eq!(given.row(id).await, row);
+    }
+}
+
+#[tokio::test]
+async fn a_result_settles_a_message_that_is_to_be_sent_again_until_that_begins() {
+    let given = given().await;
+    policy(&given, "hold").await;
+    for waits_for in [None, Some(Reason::ProviderPaused)] {
+        let id = given.on_its_way().await;
+        let token = given.claimed(id).await;
+        lose(&given).await;
+        resolve(&given, id, Resolution::Retry, "ada", None)
+            .await
+            .unwrap();
+        relay(&given, 10).await.unwrap();
+        if let Some(reason) = waits_for {
+            hold(&given, &[id], reason, Duration::from_secs(60), "worker")
+                .await
+                .unwrap();
+        }
+        mark(&given, &[accepted(id, token)], "worker")
+            .await
+            .unwrap();
+        let row = "sending attempts=1 reference=reference-of-mark";
+        assert_eq!(given.row(id).await, row, "{waits_for:?}");
     }
 }
 

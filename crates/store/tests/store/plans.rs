@@ -269,12 +269,13 @@ async fn a_time_out_reads_its_page_by_primary_key() {
 async fn a_late_result_reads_its_day_s_primary_key() {
     let plans = Plans::new().await;
     let ids = plans.ids(7901, 7920).await;
+    let (low, high) = (plans.id(7901).await, plans.id(7920).await);
     plans
         .assert_pruned(
             "mark_late",
             include_str!("../../src/notification/mark_late.sql"),
-            "uuid[], jsonb[], text",
-            &format!("{ids}, array_fill('{{}}'::jsonb, ARRAY[20]), 'worker'"),
+            "uuid[], jsonb[], text, uuid, uuid",
+            &format!("{ids}, array_fill('{{}}'::jsonb, ARRAY[20]), 'worker', {low}, {high}"),
         )
         .await;
     // Held as the rescue leaves them, for these very results.
@@ -288,7 +289,6 @@ async fn a_late_result_reads_its_day_s_primary_key() {
          FROM unnest({ids}) id"
     );
     plans.given.database.execute(&hold).await;
-    let (low, high) = (plans.id(7901).await, plans.id(7920).await);
     plans
         .assert_pruned(
             "lease_again",

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use carillon_core::api_key::KeyType;
+use carillon_core::notification::Status;
 use carillon_core::queue::Queue;
 use carillon_core::reason::Reason;
 use carillon_core::task::SaveNotification;
-use carillon_store::notification::{self, hold, hold_each, relay};
+use carillon_core::timeline::TimelineEvent;
+use carillon_store::notification::{self, Marking, hold, hold_each, mark, relay};
 use futures::future::try_join_all;
+use serde_json::json;
 
 use crate::given::{accepted, email, emails, given, ids};
 
@@ -179,6 +182,32 @@ async fn however_often_a_message_is_held_for_the_same_reason_its_timeline_says_i
             "held provider-paused"
         ]
     );
+}
+
+#[tokio::test]
+async fn one_that_is_claimed_again_and_again_without_a_call_is_told_once_too() {
+    let given = given().await;
+    let id = given.on_its_way().await;
+    let wait = Duration::from_secs(10);
+    for _ in 0..3 {
+        let held = Marking {
+            status: Status::Created,
+            provider: None,
+            reference: None,
+            event: TimelineEvent::Held,
+            reason: Some(Reason::NoProvider),
+            retry_after: Some(wait),
+            counted: false,
+            detail: json!({}),
+            ..accepted(id, given.claimed(id).await)
+        };
+        let marks = mark(&given, &[held], "worker").await.unwrap();
+        assert_eq!(marks.n_late, 0);
+        assert_eq!(given.row(id).await, "created attempts=0 waits=no-provider");
+        given.database.advance_clock(wait).await;
+        assert_eq!(relay(&given, 10).await.unwrap().len(), 1);
+    }
+    assert_eq!(given.timeline(id).await, ["accepted", "held no-provider"]);
 }
 
 #[tokio::test]

@@ -22,6 +22,12 @@ pub(super) const MEMBERS: [Member; 4] =
     [Member::Sandbox, Member::Api, Member::Worker, Member::Poller];
 
 impl Member {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.binary().trim_start_matches("carillon-")
+    }
+
     /// The name of its binary.
     #[must_use]
     pub const fn binary(self) -> &'static str {

@@ -51,13 +51,7 @@ impl Stack {
         let url = format!("{}/readyz", self.health_url(member));
         let client = self.client.clone();
         let process = self.process(member);
-        let binary = member.binary();
-        eventually(&format!("{binary} is ready"), READY_WITHIN, async || {
-            assert!(process.is_running(), "{binary} ended before it was ready");
-            let answer = client.get(&url).send().await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+        ready(process, &client, &url, member).await;
         if member == Member::Api {
             // Its first read of the service has to connect, which on a busy machine may take longer
             // than a request waits.
@@ -172,4 +166,20 @@ impl Stack {
         let done = Process::run("carillon", self.env_for(None, &[]), args).await;
         done.unwrap_or_else(|error| panic!("carillon {}: {error}", args.join(" ")))
     }
+}
+
+/// Waits until a process says at this URL that it is ready.
+pub(super) async fn ready(
+    process: &mut Process,
+    client: &reqwest::Client,
+    url: &str,
+    member: Member,
+) {
+    let binary = member.binary();
+    eventually(&format!("{binary} is ready"), READY_WITHIN, async || {
+        assert!(process.is_running(), "{binary} ended before it was ready");
+        let answer = client.get(url).send().await.ok()?;
+        answer.status().is_success().then_some(())
+    })
+    .await;
 }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use super::processes::READY_WITHIN;
+use super::processes;
 use super::{Member, Stack};
-use crate::{Balancer, Process, eventually, free_port};
+use crate::{Balancer, Process, free_port};
 
 /// One of several processes of a kind, with ports of its own. Killed when dropped.
 #[derive(Debug)]
@@ -75,15 +75,8 @@ impl Replica {
     /// # Panics
     /// When it does not become ready.
     pub async fn ready(&mut self, balancer: &Balancer) {
-        let binary = self.member.binary();
-        let (process, client) = (&mut self.process, &self.client);
         let url = format!("{}/readyz", self.health);
-        eventually(&format!("{binary} is ready"), READY_WITHIN, async || {
-            assert!(process.is_running(), "{binary} ended before it was ready");
-            let answer = client.get(&url).send().await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+        processes::ready(&mut self.process, &self.client, &url, self.member).await;
         if let Some(serves) = self.serves {
             balancer.add(serves, url).await;
         }
