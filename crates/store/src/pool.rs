@@ -61,6 +61,8 @@ impl Store {
             .wait_timeout(Some(options.connect_timeout))
             .create_timeout(Some(options.connect_timeout))
             .runtime(deadpool::Runtime::Tokio1)
+            // Those that are warm do the work: a statement is planned by each that it runs on.
+            .queue_mode(deadpool::managed::QueueMode::Lifo)
             .build()
             .map_err(|error| Error::Unavailable(error.to_string()))?;
         Ok(Self {

@@ -1,7 +1,7 @@
 -- Gives late results their lease back where the rescue has held the message for want of them
 -- (rescue_lost.sql) and no attempt has begun since, whether it still waits for a decision or is on its way
 -- again after one: what is known of a call is better than that nothing is. The mark that follows settles
--- them. Rows are locked in the order of their ids, as in mark.sql. A result after which the message would be sent
+-- them. Rows are locked in the order of their ids, in which mark.sql writes. A result after which the message would be sent
 -- again is of no use to a stopped job, no row of which is claimed (claim.sql).
 WITH results AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bool[]) AS t (id, token, is_end)

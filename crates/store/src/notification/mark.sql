@@ -2,8 +2,6 @@
 -- before the answer was written has moved the status already and is not undone. A service that
 -- registered for it hears of what is completed; a reference that receipts will name instead of our
 -- id is kept, whoever holds the lease. E-mails sent are tallied by service (limits/roll_up.sql).
--- Rows are locked in the order of their ids before any is changed, as in receipts.sql: receipts come
--- while results are written, and two statements that wait for each other stand for a second.
 -- A message that is held without a call for the same reason as last has no new entry (hold.sql).
 WITH results AS MATERIALIZED (
     SELECT t.*, CASE WHEN t.event = 'held' AND t.detail = '{}' THEN coalesce((
@@ -22,11 +20,6 @@ WITH results AS MATERIALIZED (
 ), c AS MATERIALIZED (
     SELECT carillon_now() AS now, $12::text[] AS completed, $13::uuid AS lowest,
         $14::uuid AS highest, $15::text AS actor
-), locked AS MATERIALIZED (
-    SELECT n.id FROM notifications n
-    WHERE n.id = ANY ($1) AND n.id >= $13 AND n.id <= $14
-    ORDER BY n.id
-    FOR NO KEY UPDATE
 ), marked AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = 'created' THEN r.status ELSE n.status END,
@@ -47,8 +40,7 @@ WITH results AS MATERIALIZED (
         last_seq = n.last_seq + CASE WHEN r.is_told THEN 0 ELSE 1 END,
         updated_at = c.now
     FROM results r, c
-    WHERE (SELECT count(*) FROM locked) > 0
-      AND n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
+    WHERE n.id = r.id AND n.id >= c.lowest AND n.id <= c.highest AND n.lease_token = r.token
     RETURNING n.id, n.service_id, n.last_seq, n.status, r.event, r.reason, r.detail, r.is_told,
         -- Completed by this result, and not by a receipt before it.
         n.status = r.status AND r.status = ANY (c.completed) AND n.completed_at = c.now AS completes,

@@ -1,5 +1,5 @@
 -- A result whose lease had been taken away: it changes no status, but what the provider said is
--- worth knowing. Rows are locked in the order of their ids, as in mark.sql.
+-- worth knowing. Rows are locked in the order of their ids, in which mark.sql writes.
 WITH results AS (
     SELECT * FROM unnest($1::uuid[], $2::jsonb[]) AS t (id, detail)
 ), c AS MATERIALIZED (

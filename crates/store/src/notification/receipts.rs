@@ -1,6 +1,7 @@
 //! Applying receipts in batches.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use carillon_core::channel::Channel;
 use carillon_core::id::NotificationId;
@@ -43,7 +44,7 @@ statement! {
 struct Known {
     #[diesel(sql_type = SqlUuid)]
     id: NotificationId,
-    /// Applied now or before; not so when the row changed under the statement.
+    /// Applied now or before; not so when somebody else was changing the row.
     #[diesel(sql_type = Bool)]
     is_settled: bool,
     #[diesel(sql_type = Nullable<SqlUuid>)]
@@ -53,6 +54,9 @@ struct Known {
     #[diesel(sql_type = BigInt)]
     n_callback_events: i64,
 }
+
+/// By then whoever was changing a message has mostly done so.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// What came of a batch of receipts.
 #[derive(Debug, Default)]
@@ -95,8 +99,11 @@ pub async fn apply_receipts<'a>(store: &Store, receipts: &'a [Receipt]) -> Resul
                 .first()
                 .map_or(0, |row| row.n_callback_events);
             applied.n_callback_events += usize::try_from(n_events).unwrap_or(0);
-            // What is left was changed by somebody else meanwhile; each round somebody gets on.
+            // What is left somebody else was changing.
             group.retain(|(id, _)| known.contains(id) && !settled.contains(id));
+            if !group.is_empty() {
+                tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+            }
         }
     }
     Ok(applied)
@@ -147,7 +154,7 @@ async fn apply_group(store: &Store, group: &[Addressed<'_>]) -> Result<Vec<Known
         group.iter().map(|(_, receipt)| of(receipt)).collect()
     }
     let mut group = group.to_vec();
-    // In the order in which every statement locks rows.
+    // Rows that were saved together lie together.
     group.sort_by_key(|(id, _)| *id);
     let group = group.as_slice();
     let (Some((lowest, first)), Some((highest, _))) = (group.first(), group.last()) else {

@@ -3,8 +3,10 @@
 -- A receipt that overtook the mark says when the message was sent too, so that whoever is told of it
 -- is told the same at every attempt. No message ends before it was sent, whatever clocks say.
 -- Its consequences are in the same statement: the recipient goes on the service's list, the service
--- hears of it if it registered, and a receipt that was parked is so no more. Rows are locked in the
--- order of their ids before any is changed, as in mark.sql.
+-- hears of it if it registered, and a receipt that was parked is so no more.
+-- Receipts come while results are written (mark.sql), of the same rows and in another order. They never
+-- wait for a row, so there is no circle: one that somebody else is changing is left alone, and the
+-- caller looks again.
 WITH given AS (
     SELECT *
     FROM unnest(
@@ -19,7 +21,7 @@ WITH given AS (
            $16::uuid AS lowest, $17::uuid AS highest
 ), known AS MATERIALIZED (
     SELECT given.*, n.status, n.last_seq, sent.sent_at, greatest(given.at, sent.sent_at) AS ended_at,
-        EXISTS (
+        n.status IS NOT NULL AND EXISTS (
             SELECT 1 FROM notification_events e
             WHERE e.notification_id = given.id AND e.detail ->> 'event_id' = given.event_id
             -- Keeps this a look by primary key for each receipt; as a join it may read whole days.
@@ -27,20 +29,16 @@ WITH given AS (
     FROM given
     CROSS JOIN c
     -- By primary key for each receipt, for the same reason.
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT n.status, n.last_seq, n.sent_at, n.created_at
         FROM notifications n
         WHERE n.id = given.id AND n.id >= c.lowest AND n.id <= c.highest
         OFFSET 0
-    ) n
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) n ON true
     CROSS JOIN LATERAL (
         SELECT coalesce(n.sent_at, greatest(n.created_at, least(given.at, c.now))) AS sent_at
     ) sent
-), locked AS MATERIALIZED (
-    SELECT n.id FROM notifications n
-    WHERE n.id = ANY ($1) AND n.id >= $16 AND n.id <= $17
-    ORDER BY n.id
-    FOR NO KEY UPDATE
 ), applied AS (
     UPDATE notifications n
     SET status = CASE WHEN n.status = ANY (c.sources) THEN c.target ELSE n.status END,
@@ -58,9 +56,8 @@ WITH given AS (
         updated_at = c.now
     FROM known f, c
     -- Every entry moves last_seq: what another statement wrote since the timeline was looked at may
-    -- be this very receipt, so the row is left alone and the caller looks again.
-    WHERE (SELECT count(*) FROM locked) > 0
-      AND NOT f.was_seen
+    -- be this very receipt, so the row is left alone too.
+    WHERE NOT f.was_seen
       -- Implied by what follows; without it the planner may read the day between the bounds.
       AND n.id = ANY (ARRAY(SELECT id FROM known))
       AND n.id = f.id AND n.last_seq = f.last_seq AND n.id >= c.lowest AND n.id <= c.highest
@@ -112,8 +109,12 @@ WITH given AS (
     FROM applied a
     UNION ALL
     SELECT k.id, k.provider, k.event_id, NULL, NULL, k.was_seen
-    FROM known k
-    WHERE k.was_seen OR k.id NOT IN (SELECT id FROM applied)
+    FROM known k, c
+    WHERE k.was_seen
+       OR k.id NOT IN (SELECT id FROM applied) AND (k.status IS NOT NULL OR EXISTS (
+            SELECT FROM notifications n
+            WHERE n.id = k.id AND n.id >= c.lowest AND n.id <= c.highest
+            OFFSET 0))
 ), unparked AS (
     DELETE FROM parked_receipts p
     USING outcome o

@@ -3,6 +3,7 @@
 use carillon_core::id::NotificationId;
 use carillon_core::receipt::{Receipt, ReceiptKind};
 use carillon_store::notification::{apply_receipts, claim, mark};
+use carillon_test_support::eventually;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -279,4 +280,35 @@ async fn results_and_receipts_of_the_same_messages_never_wait_for_each_other_in_
         .await
         .unwrap();
     assert_eq!(given.database.number(circles).await, 0);
+}
+
+/// Neither unknown nor applied: whoever holds the row may be writing this very receipt.
+#[tokio::test]
+async fn a_receipt_of_a_message_that_somebody_is_changing_is_applied_once_that_is_done() {
+    let given = given().await;
+    let batch = emails(2);
+    given.save(&batch).await;
+    let [held, free] = ids(&batch)[..] else {
+        panic!("two messages")
+    };
+    let somebody = given.database.client().await;
+    let hold = format!("BEGIN; UPDATE notifications SET last_seq = 2 WHERE id = '{held}'");
+    somebody.batch_execute(&hold).await.unwrap();
+    let receipts = [
+        receipt(held, ReceiptKind::Delivered, "e1"),
+        receipt(free, ReceiptKind::Delivered, "e2"),
+    ];
+    let applying = apply_receipts(&given, &receipts);
+    let changing = async {
+        eventually("the other is applied", LEASE, async || {
+            given.row(free).await.starts_with("delivered").then_some(())
+        })
+        .await;
+        somebody.batch_execute("COMMIT").await.unwrap();
+    };
+    let (applied, ()) = tokio::join!(applying, changing);
+    assert!(applied.unwrap().unknown.is_empty());
+    assert!(given.row(held).await.starts_with("delivered"));
+    let told = "SELECT count(*) FROM notification_events WHERE event = 'receipt'";
+    assert_eq!(given.database.number(told).await, 2);
 }

@@ -27,9 +27,9 @@ pub(crate) struct Marker {
 /// The most results of one statement.
 const BATCH: usize = 200;
 /// How long a result waits for company.
-const WAIT: Duration = Duration::from_millis(10);
+const WAIT: Duration = Duration::from_millis(20);
 /// Statements at the same time: while one waits for the disk, the next results need not.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 /// Results in waiting.
 const BUFFER: usize = 2_000;
 /// The wait before writing again when PostgreSQL is away.

@@ -23,7 +23,7 @@ use crate::patience::{self, ShuttingDown};
 use crate::{intake, quarantine};
 
 /// How long receipts wait for company; they are in no hurry.
-const WAIT: Duration = Duration::from_millis(10);
+const WAIT: Duration = Duration::from_millis(25);
 /// Messages of one batch; each holds one receipt or a few.
 const BATCH: usize = 200;
 

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::delivery::{Destination, TasksInHand, Turn, Wants};
 use crate::patience::ShuttingDown;
 use crate::quarantine;
-use claims::Claims;
+use claims::{AT_ONCE, Claims};
 use markers::Markers;
 use unstarted::{Owner, Unstarted};
 
@@ -152,16 +152,16 @@ impl Lane<'_> {
     }
 
     /// What the next claim waits for: slots, enough that a claim is worth its statement, never more
-    /// than a quarter of those in use, so that slots do not lie idle; and turns at the providers.
+    /// than a part of those in use, so that slots do not lie idle; and turns at the providers.
     fn next(&mut self) -> Next {
-        let worthwhile = ((self.n_slots - self.n_kept_back()) / 4).max(1);
+        let n_used = self.n_slots - self.n_kept_back();
+        let n_begun = self.claims.n_begun();
+        // Claims beside each other take a larger part, so that what comes meanwhile goes into one.
+        let part = if n_begun == 0 { 4 } else { 2 };
+        let worthwhile = (n_used / part).max(1);
         let (n_startable, is_limited) = self.n_startable();
-        if self.unstarted.len() == 0 {
-            return Next::Waits;
-        }
-        // Small claims one after the other, so that what comes meanwhile goes into one; large ones
-        // beside each other.
-        if !self.claims.may_begin(self.unstarted.len() >= worthwhile) {
+        let n_unstarted = self.unstarted.len();
+        if n_unstarted == 0 || n_begun >= AT_ONCE || (n_begun > 0 && n_unstarted < worthwhile) {
             return Next::Waits;
         }
         if is_limited && (n_startable < worthwhile || self.had_no_turn) {

@@ -23,8 +23,8 @@ pub(super) struct Claims {
     pub ended: Arc<Notify>,
 }
 
-/// Claims at the same time.
-const AT_ONCE: usize = 4;
+/// The most claims at the same time.
+pub(super) const AT_ONCE: usize = 4;
 
 /// A claim in progress.
 struct Begun {
@@ -40,10 +40,9 @@ impl Drop for Begun {
 }
 
 impl Claims {
-    /// Whether another may begin: a small one only when no other is in progress.
-    pub fn may_begin(&self, is_large: bool) -> bool {
-        let n_begun = self.n_begun.load(Ordering::Relaxed);
-        n_begun == 0 || (is_large && n_begun < AT_ONCE)
+    /// How many are in progress.
+    pub fn n_begun(&self) -> usize {
+        self.n_begun.load(Ordering::Relaxed)
     }
 
     /// Claims these and starts their calls, each of which keeps one of the permits.
